@@ -169,7 +169,7 @@ class CaptionCorpus:
         kept = np.flatnonzero(new_index[self.image_of_caption] >= 0)
         return replace(
             self,
-            captions=[self.captions[c] for c in kept],
+            captions=[self.captions[int(c)] for c in kept],
             image_of_caption=new_index[self.image_of_caption[kept]],
             image_ids=self.image_ids[chosen],
             caption_ids=self.caption_ids[kept],

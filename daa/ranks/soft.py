@@ -1,0 +1,2 @@
+def soft_ranks(values, temperature):
+    raise NotImplementedError
