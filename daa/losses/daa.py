@@ -1,0 +1,102 @@
+"""DAA: Average Semantic Precision made differentiable by soft ranks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from daa.losses._checks import as_matrix
+from daa.ranks import ranks, soft_ranks
+
+RelevanceRanks = Literal["soft", "exact"]
+
+
+def daa_loss(
+    scores: Any,
+    relevance: Any,
+    *,
+    temperature: float = 0.01,
+    relevance_ranks: RelevanceRanks = "soft",
+    check_finite: bool = True,
+) -> Float[Tensor, ""]:
+    """How far the ranking by score is from the ranking by relevance: 1 - ASP with soft ranks, both directions averaged.
+
+        loss = 1 - mean over queries q and items g of min(r_s, r_C) / max(r_s, r_C)
+
+    where r_s(q, g) and r_C(q, g) are the ranks of item g for query q by score and by relevance. `"i2t"` ranks captions
+    along the rows, `"t2i"` images along the columns. 0 is a perfect ranking, a random one stands near 1/2, and as the
+    temperature goes to 0 the loss is 1 - ASP with ties="average".
+
+    A query whose relevance is constant has the average rank (n + 1) / 2 for every item; one candidate gives ratio 1.
+    Where both ranks are equal the ratio has a peak, and the gradient there is 0, the mean of its two slopes.
+
+    Args:
+        scores: [images, captions], any float dtype, any finite range.
+        relevance: [images, captions], finite; how alike caption c is to image i. It receives no gradient.
+        temperature: width of the soft step, > 0, in the unit of the scores (and, when soft, of the relevance).
+        relevance_ranks: `"soft"` smooths the relevance with the same temperature, so that near-ties in relevance count
+            as near-ties; `"exact"` takes `ranks(relevance, ties="average")`.
+        check_finite: refuse NaN and infinity. On a GPU this waits for the device once a call.
+
+    Returns:
+        0-d tensor in [0, 1), in the dtype of the scores but at least float32.
+
+    Raises:
+        ValueError: shapes that differ, empty matrices, NaN or infinity, a temperature not above 0.
+
+    >>> relevance = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    >>> round(daa_loss(-relevance, relevance).item(), 4)
+    0.5
+
+    Source: DAA (Li et al., NeurIPS 2022). The released code ranks along other axes; see the audit of the released code.
+    """
+    if relevance_ranks not in ("soft", "exact"):
+        raise ValueError(f'relevance_ranks: expected "soft" or "exact", got {relevance_ranks!r}')
+    scores = as_matrix(scores, "scores", check_finite=check_finite)
+    relevance = as_matrix(relevance, "relevance", shape=scores.shape, check_finite=check_finite).detach()
+    relevance = relevance.to(device=scores.device)
+    if scores.dtype == torch.float64:
+        relevance = relevance.double()
+    precision = scores.new_zeros(())
+    for s, c in ((scores, relevance), (scores.T, relevance.T)):
+        rank_s = soft_ranks(s, temperature, check_finite=False)
+        if relevance_ranks == "soft":
+            rank_c = soft_ranks(c, temperature, check_finite=False)
+        else:
+            rank_c = ranks(c, ties="average")
+        rank_c = rank_c.to(rank_s.dtype)
+        # torch.minimum and maximum halve the gradient between equal arguments, so that of the ratio is 0 there.
+        precision = precision + (torch.minimum(rank_s, rank_c) / torch.maximum(rank_s, rank_c)).mean() / 2
+    return 1 - precision
+
+
+class DAALoss(nn.Module):
+    """`daa_loss` as a module; `forward(scores, relevance)`.
+
+    >>> relevance = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    >>> round(DAALoss(temperature=0.05)(relevance, relevance).item(), 4)
+    0.0
+    """
+
+    def __init__(
+        self, temperature: float = 0.01, relevance_ranks: RelevanceRanks = "soft", check_finite: bool = True
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.relevance_ranks: RelevanceRanks = relevance_ranks
+        self.check_finite = check_finite
+
+    def forward(self, scores: Any, relevance: Any) -> Float[Tensor, ""]:
+        return daa_loss(
+            scores,
+            relevance,
+            temperature=self.temperature,
+            relevance_ranks=self.relevance_ranks,
+            check_finite=self.check_finite,
+        )
+
+    def extra_repr(self) -> str:
+        return f"temperature={self.temperature}, relevance_ranks={self.relevance_ranks!r}"
