@@ -1,0 +1,152 @@
+r"""Where a ranking puts the positives of each query, when scores may tie.
+
+Tied scores say nothing about the order of the tied items, so a metric of hits needs a policy:
+
+- `"expected"`: the mean of the metric over all orders of the tied items, in closed form. The default: it depends on no
+  order of the items and neither rewards nor punishes ties: a constant score matrix gets what a random ranking gets;
+- `"optimistic"`: ties broken in favour of the positives (a constant score matrix would get Recall@1 = 1);
+- `"pessimistic"`: ties broken against the positives;
+- `"ordinal"`: ties in the order in which the items stand, what a stable argsort gives; the order is an accident.
+
+All four agree when no positive is tied with a negative.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, no_type_check
+
+import numpy as np
+from numba import njit
+from scipy import sparse
+
+HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
+
+
+class Placement(NamedTuple):
+    """Tie groups of the positives of some queries, best first within each query.
+
+    Query q has the positives `indptr[q]` to `indptr[q + 1]`; positive p stands with equal probability at any of the
+    places `first[p]` to `last[p]` (from 1), which it shares with the items of equal score.
+    """
+
+    indptr: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+
+def check_hit_policy(ties: str) -> str:
+    if ties not in HIT_POLICIES:
+        raise ValueError(f"ties: expected one of {', '.join(HIT_POLICIES)}, got {ties!r}")
+    return ties
+
+
+def place(positives: sparse.csr_array, first: np.ndarray, last: np.ndarray, ties: str) -> Placement:
+    """The places of positives [queries, candidates] whose tie groups span the ranks `first` to `last`.
+
+    Args:
+        positives: boolean [queries, candidates].
+        first, last: int32 [queries, candidates], from `daa.ranks.tie_ranges`; for `"ordinal"` both the ordinal rank.
+        ties: one of `HIT_POLICIES`.
+    """
+    check_hit_policy(ties)
+    query_of = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
+    first, last = first[query_of, positives.indices], last[query_of, positives.indices]
+    order = np.lexsort((first, query_of))
+    first, last = first[order].astype(np.int64), last[order].astype(np.int64)
+    indptr = positives.indptr.astype(np.int64)
+    if ties in ("optimistic", "pessimistic"):
+        _resolve(indptr, first, last, ties == "optimistic")
+    return Placement(indptr, first, last)
+
+
+@njit(cache=True)
+@no_type_check
+def _group_end(first, start, stop):
+    end = start + 1
+    while end < stop and first[end] == first[start]:
+        end += 1
+    return end
+
+
+@njit(cache=True)
+@no_type_check
+def _resolve(indptr, first, last, optimistic):
+    """Give every positive a place of its own at the front (or the back) of its tie group."""
+    for q in range(len(indptr) - 1):
+        start, stop = indptr[q], indptr[q + 1]
+        while start < stop:
+            end = _group_end(first, start, stop)
+            front = first[start] if optimistic else last[start] - (end - start) + 1
+            for p in range(start, end):
+                first[p] = last[p] = front + (p - start)
+            start = end
+
+
+@njit(cache=True)
+@no_type_check
+def hit_probability(indptr, first, last, ks):
+    r"""Probability that a positive is among the first k, [queries, ks]; NaN for a query without positives.
+
+    Only the best tie group that holds positives counts: with $a$ items above it, $g$ items and $p$ positives in it, it
+    is $1 - \binom{g-p}{k-a} / \binom{g}{k-a}$ for $0 < k - a \le g - p$.
+    """
+    result = np.empty((len(indptr) - 1, len(ks)))
+    for q in range(len(indptr) - 1):
+        start, stop = indptr[q], indptr[q + 1]
+        if start == stop:
+            result[q] = np.nan
+            continue
+        positives = _group_end(first, start, stop) - start
+        above, size = first[start] - 1, last[start] - first[start] + 1
+        for j in range(len(ks)):
+            drawn = ks[j] - above
+            if drawn <= 0:
+                result[q, j] = 0.0
+            elif drawn > size - positives:
+                result[q, j] = 1.0
+            else:
+                miss = 1.0
+                for t in range(drawn):
+                    miss *= (size - positives - t) / (size - t)
+                result[q, j] = 1.0 - miss
+    return result
+
+
+@njit(cache=True)
+@no_type_check
+def precision_at_r(indptr, first, last):
+    """Expected share of positives among the first R, with R the query's number of positives; NaN where R = 0."""
+    result = np.empty(len(indptr) - 1)
+    for q in range(len(indptr) - 1):
+        n_positives = indptr[q + 1] - indptr[q]
+        hits = 0.0
+        for p in range(indptr[q], indptr[q + 1]):
+            size = last[p] - first[p] + 1
+            hits += min(max(n_positives - first[p] + 1, 0), size) / size
+        result[q] = hits / n_positives if n_positives else np.nan
+    return result
+
+
+@njit(cache=True)
+@no_type_check
+def average_precision_at_r(indptr, first, last):
+    r"""Expected AP@R of each query; NaN where R = 0.
+
+    In a tie group with $a$ items and $h$ positives above it, $g$ items and $p$ positives in it, place $a + j$ holds a
+    positive with probability $p / g$, and then on average $(j-1)(p-1)/(g-1)$ of the group's others stand before it.
+    """
+    result = np.empty(len(indptr) - 1)
+    for q in range(len(indptr) - 1):
+        begin, stop = indptr[q], indptr[q + 1]
+        n_positives = stop - begin
+        total = 0.0
+        start = begin
+        while start < stop:
+            end = _group_end(first, start, stop)
+            above, size, positives = first[start] - 1, last[start] - first[start] + 1, end - start
+            others = (positives - 1) / (size - 1) if size > 1 else 0.0
+            for j in range(1, min(size, n_positives - above) + 1):
+                total += positives / size * (start - begin + 1 + (j - 1) * others) / (above + j)
+            start = end
+        result[q] = total / n_positives if n_positives else np.nan
+    return result

@@ -1,0 +1,143 @@
+"""One pass over the queries that ranks each row once and feeds every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from daa.metrics.inputs import ITEMS_PER_BLOCK, Blocks, check_shape
+from daa.metrics.placement import Placement, place
+from daa.ranks import ranks, tie_ranges
+
+Ranges = tuple[np.ndarray, np.ndarray]
+
+
+class QueryBlock:
+    """Some consecutive queries with what metrics need of them, each computed at most once.
+
+    Attributes:
+        scores: [queries, candidates] float32 or float64.
+        score_ranges: first and last rank of each candidate's tie group, [queries, candidates] int32 each.
+    """
+
+    def __init__(
+        self,
+        direction: str,
+        start: int,
+        stop: int,
+        scores: Blocks,
+        relevance: Mapping[str, Blocks],
+        positives: Mapping[str, sparse.csr_array],
+    ) -> None:
+        self.direction, self.start, self.stop = direction, start, stop
+        self.scores = scores.block(direction, start, stop)
+        self._relevance, self._positives = relevance, positives
+        self._relevance_blocks: dict[str, np.ndarray] = {}
+        self._relevance_ranges: dict[str, Ranges] = {}
+        self._placements: dict[tuple[str, str], Placement] = {}
+
+    @cached_property
+    def score_ranges(self) -> Ranges:
+        return tie_ranges(self.scores)
+
+    def relevance(self, name: str) -> np.ndarray:
+        """Relevance [queries, candidates] of this name."""
+        if name not in self._relevance_blocks:
+            self._relevance_blocks[name] = self._relevance[name].block(self.direction, self.start, self.stop)
+        return self._relevance_blocks[name]
+
+    def relevance_ranges(self, name: str) -> Ranges:
+        """Like `score_ranges`, of the relevance."""
+        if name not in self._relevance_ranges:
+            self._relevance_ranges[name] = tie_ranges(self.relevance(name))
+        return self._relevance_ranges[name]
+
+    def positives(self, name: str) -> sparse.csr_array:
+        """Positives [queries, candidates] of the truth of this name."""
+        return self._positives[name][self.start : self.stop]
+
+    def placement(self, name: str, ties: str) -> Placement:
+        """Where the scores put the positives of a truth."""
+        if (name, ties) not in self._placements:
+            ranges = self.score_ranges
+            if ties == "ordinal":
+                ordinal = ranks(self.scores, "ordinal").astype(np.int32)
+                ranges = (ordinal, ordinal)
+            self._placements[name, ties] = place(self.positives(name), *ranges, ties)
+        return self._placements[name, ties]
+
+
+Metric = Callable[[QueryBlock], np.ndarray]
+
+
+def per_query(
+    metrics: Mapping[str, Metric],
+    scores: Blocks,
+    direction: str,
+    relevance: Mapping[str, Blocks] | None = None,
+    positives: Mapping[str, sparse.csr_array] | None = None,
+    block: int | None = None,
+    progress: Callable[[int], None] = lambda n_queries: None,
+) -> dict[str, np.ndarray]:
+    """Per-query values of several metrics in one pass.
+
+    Args:
+        metrics: functions from a block of queries to one value (or one row of values) a query.
+        scores: the similarity matrix.
+        direction: `"i2t"` or `"t2i"`.
+        relevance: graded relevance matrices by name, of the scores' shape.
+        positives: boolean [queries, candidates] by name of the truth.
+        block: queries handled at a time; by default as many as make four million entries.
+        progress: called with the number of queries just done.
+
+    Returns:
+        float64 [queries] or [queries, values] by name of the metric.
+
+    Raises:
+        ValueError: for non-finite entries, or relevance that does not fit the scores.
+    """
+    relevance = relevance or {}
+    for blocks in relevance.values():
+        check_shape(blocks.argument, blocks.shape, scores.shape, "the scores")
+    n_queries = scores.n_queries(direction)
+    if block is None:
+        block = max(1, ITEMS_PER_BLOCK // scores.n_candidates(direction))
+    if block < 1:
+        raise ValueError(f"block: expected a positive number of queries, got {block}")
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    for start in range(0, n_queries, block):
+        stop = min(start + block, n_queries)
+        queries = QueryBlock(direction, start, stop, scores, relevance, positives or {})
+        for name, metric in metrics.items():
+            parts[name].append(np.asarray(metric(queries), dtype=np.float64))
+        progress(stop - start)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def reduce(values: np.ndarray, reduction: str, undefined: str = "skip") -> float | Tensor:
+    """The mean of the queries that have a value, or the values themselves.
+
+    Args:
+        values: [queries], NaN where a query has no value (it has no positive).
+        reduction: `"mean"` or `"none"`.
+        undefined: `"skip"` leaves those queries out of the mean (and NaN in the values), `"zero"` counts them as 0,
+            `"error"` refuses them.
+    """
+    if reduction not in ("mean", "none"):
+        raise ValueError(f'reduction: expected "mean" or "none", got {reduction!r}')
+    if undefined not in ("skip", "zero", "error"):
+        raise ValueError(f'undefined: expected "skip", "zero" or "error", got {undefined!r}')
+    without = np.isnan(values)
+    if undefined == "error" and without.any():
+        raise ValueError(
+            f"positives: expected at least one for every query, but {int(without.sum())} queries have none "
+            f"(the first is {int(without.argmax())}, counted from 0)"
+        )
+    if undefined == "zero":
+        values = np.where(without, 0.0, values)
+    return float(np.nanmean(values)) if reduction == "mean" else torch.from_numpy(values)
