@@ -21,10 +21,13 @@ class Truth:
         i2t: boolean sparse matrix [images, captions]; row i holds the captions that answer image query i.
         t2i: boolean sparse matrix [images, captions]; column c holds the images that answer caption query c.
             Defaults to `i2t`.
+        outside: by direction, how many positives of each query are known that are not among the candidates. No ranking
+            can find them, yet they count in the query's R, as in the `eccv_caption` package. None by default.
     """
 
     i2t: sparse.csr_array
     t2i: sparse.csr_array = None  # type: ignore[assignment]
+    outside: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         i2t = _as_bool_csr(self.i2t, "i2t")
@@ -33,6 +36,12 @@ class Truth:
             raise ValueError(f"t2i: expected the [images, captions] shape of i2t, {i2t.shape}, got {t2i.shape}")
         object.__setattr__(self, "i2t", i2t)
         object.__setattr__(self, "t2i", t2i)
+        for direction, counts in self.outside.items():
+            if np.shape(counts) != (self.direction(direction).shape[0],):
+                raise ValueError(
+                    f"outside[{direction!r}]: expected one count a query, {self.direction(direction).shape[0]}, "
+                    f"got shape {np.shape(counts)}"
+                )
 
     def direction(self, direction: str) -> sparse.csr_array:
         """Positives [queries, candidates]: images x captions for `"i2t"`, captions x images for `"t2i"`."""
@@ -42,8 +51,13 @@ class Truth:
             return sparse.csr_array(self.t2i.T)
         raise ValueError(f'direction: expected "i2t" or "t2i", got {direction!r}')
 
+    def n_positives(self, direction: str) -> np.ndarray:
+        """R of each query: its positives among the candidates, and those known outside of them."""
+        n_inside = np.diff(self.direction(direction).indptr).astype(np.int64)
+        return n_inside + np.asarray(self.outside.get(direction, 0), dtype=np.int64)
+
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:
-        """The truth among some images and some captions."""
+        """The truth among some images and some captions; what is left out no longer counts in any R."""
         return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions])
 
 

@@ -1,0 +1,234 @@
+"""MS-COCO: the captions of Karpathy's 5K test split with their truths, and images in the official 2017 layout."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy import sparse
+from torch import Tensor
+
+from daa.corpus import CaptionCorpus, Truth
+from daa.datasets.base import ImageTextDataset
+from daa.datasets.caption_files import read_caption_files
+
+KARPATHY_URL = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+
+
+def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
+    """The 25,000 captions of the COCO 5K test split, in the order of Karpathy and Fei-Fei, with ECCV and CxC positives.
+
+    Read from `<root>/coco-5k/captions.txt`, `caption_ids.txt` and `image_ids.txt`, one line a caption. The further
+    truths come with the package `eccv_caption`: `corpus.truths["ECCV"]` (Chun et al., ECCV 2022; 1,261 image queries
+    and 1,332 caption queries) and `corpus.truths["CxC"]` (Parekh et al., EACL 2021).
+
+    Args:
+        root: the folder that holds `coco-5k/`; by default the environment variable `DAA_DATA`.
+
+    Raises:
+        FileNotFoundError: saying which files to put where.
+        ValueError: if the files are not this split in this order.
+    """
+    files = ("captions.txt", "image_ids.txt", "caption_ids.txt")
+    folder = _data_root(root, "coco-5k", f"{', '.join(files)} (see {KARPATHY_URL})") / "coco-5k"
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder / missing[0]}: no such file; coco-5k needs {', '.join(files)} in that folder, one line a caption "
+            f"of Karpathy's 5K test split (captions: dataset_coco.json in {KARPATHY_URL})"
+        )
+    corpus = read_caption_files(*(folder / name for name in files), name="coco-5k")
+    _check_coco_test_ids(corpus, folder / "caption_ids.txt")
+    return CaptionCorpus(
+        captions=corpus.captions,
+        image_of_caption=corpus.image_of_caption,
+        image_ids=corpus.image_ids,
+        caption_ids=corpus.caption_ids,
+        truths={"ECCV": eccv_caption_truth(corpus, "eccv"), "CxC": eccv_caption_truth(corpus, "cxc")},
+        name="coco-5k",
+    )
+
+
+def eccv_caption_truth(corpus: CaptionCorpus, truth: str) -> Truth:
+    """The positives that the package `eccv_caption` ships, on the images and captions of a corpus with COCO's ids.
+
+    Positives outside the corpus cannot be retrieved, but count among a query's R as they do in `eccv_caption`
+    (two image queries of ECCV Caption have one each): they are in `Truth.outside`.
+
+    Args:
+        truth: `"eccv"`, `"cxc"` or `"original"`.
+    """
+    row = {identifier: i for i, identifier in enumerate(corpus.image_ids.tolist())}
+    column = {identifier: c for c, identifier in enumerate(corpus.caption_ids.tolist())}
+    by_image = _eccv_caption_json(f"{truth}_image_to_caption.json")
+    by_caption = _eccv_caption_json(f"{truth}_caption_to_image.json")
+    i2t, outside_i2t = _positives(by_image, row, column)
+    t2i, outside_t2i = _positives(by_caption, column, row)
+    return Truth(i2t, sparse.csr_array(t2i.T), outside={"i2t": outside_i2t, "t2i": outside_t2i})
+
+
+def _positives(
+    positives: Mapping[str, list[int]], queries: Mapping[int, int], candidates: Mapping[int, int]
+) -> tuple[sparse.csr_array, np.ndarray]:
+    """Boolean [queries, candidates] and, per query, the number of positives that are not among the candidates."""
+    rows, columns = [], []
+    outside = np.zeros(len(queries), dtype=np.int64)
+    for identifier, matches in positives.items():
+        query = queries.get(int(identifier))
+        if query is None:
+            continue
+        found = [candidates[match] for match in {int(m) for m in matches} if match in candidates]
+        outside[query] = len(set(matches)) - len(found)
+        rows += [query] * len(found)
+        columns += found
+    shape = (len(queries), len(candidates))
+    return sparse.csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape), outside
+
+
+def _eccv_caption_json(name: str) -> dict[str, list[int]]:
+    return json.loads(_eccv_caption_file(name).read_text())
+
+
+def _eccv_caption_file(name: str) -> Path:
+    return Path(str(resources.files("eccv_caption"))) / "data" / name
+
+
+def _check_coco_test_ids(corpus: CaptionCorpus, path: Path) -> None:
+    expected = np.load(_eccv_caption_file("coco_test_ids.npy"))
+    got = corpus.caption_ids
+    if got.shape != expected.shape:
+        raise ValueError(f"{path}: expected the {len(expected)} caption ids of the COCO 5K test split, got {len(got)}")
+    if got.dtype.kind != "i" or (got != expected).any():
+        line = int(np.argmax(got.astype(str) != expected.astype(str)))
+        raise ValueError(
+            f"{path}, line {line + 1}: expected caption id {expected[line]}, got {got[line]}; the lines must follow "
+            f"Karpathy's order of the 5K test split (coco_test_ids.npy of the package eccv_caption)"
+        )
+
+
+def coco_dataset(
+    root: str | PathLike[str] | None = None,
+    split: str = "val2017",
+    captions_per_image: int | None = None,
+    image_size: int = 224,
+    transform: Callable[[Image.Image], Tensor] | None = None,
+) -> ImageTextDataset:
+    """COCO images with captions and instance labels, from the official layout.
+
+    Reads `<root>/annotations/captions_<split>.json`, `instances_<split>.json` and the images in `<root>/<split>/`.
+    Images are in ascending order of their id, the captions of an image in ascending order of theirs. Images that no
+    caption mentions are left out. `corpus.labels` says which of the 80 object categories an image's instances (crowds
+    included) belong to; a few images have none, and keep a row of zeros.
+
+    Args:
+        root: the folder with `annotations/` and the image folders; by default `coco/` under `DAA_DATA`.
+        split: `"val2017"` or `"train2017"` (or any other pair of files of that layout).
+        captions_per_image: keep only the first so many of each image; COCO has 5, sometimes 6 or 7. None keeps all.
+        image_size: side of the square images, in pixels.
+        transform: replaces the default resize, crop and scaling.
+
+    Raises:
+        FileNotFoundError: naming the annotation file or the first image that is missing.
+        ValueError: if an annotation file is not one.
+    """
+    if captions_per_image is not None and captions_per_image < 1:
+        raise ValueError(f"captions_per_image: expected None or a number from 1, got {captions_per_image}")
+    folder = _data_root(root, "coco", "annotations/ and the image folders", inside=True)
+    captions = _read_coco(folder / "annotations" / f"captions_{split}.json")
+    instances = _read_coco(folder / "annotations" / f"instances_{split}.json")
+    texts: list[str] = []
+    caption_ids: list[int] = []
+    image_of_caption: list[int] = []
+    image_ids = sorted(image for image, annotations in captions.imgToAnns.items() if annotations)
+    for i, image in enumerate(image_ids):
+        annotations = sorted(captions.imgToAnns[image], key=lambda annotation: annotation["id"])
+        for annotation in annotations[:captions_per_image]:
+            texts.append(" ".join(annotation["caption"].split()))
+            caption_ids.append(annotation["id"])
+            image_of_caption.append(i)
+    categories = sorted(instances.cats)
+    labels = np.zeros((len(image_ids), len(categories)), dtype=bool)
+    for i, image in enumerate(image_ids):
+        for annotation in instances.imgToAnns.get(image, []):
+            labels[i, categories.index(annotation["category_id"])] = True
+    corpus = CaptionCorpus(
+        captions=texts,
+        image_of_caption=image_of_caption,
+        image_ids=image_ids,
+        caption_ids=caption_ids,
+        labels=labels,
+        label_names=[instances.cats[category]["name"] for category in categories],
+        name=f"coco {split}",
+    )
+    paths = _image_paths(folder / split, [captions.imgs[image]["file_name"] for image in image_ids])
+    return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform=transform, image_size=image_size)
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Opens the i-th of some image files as an RGB picture."""
+
+    paths: tuple[Path, ...]
+
+    def __call__(self, i: int) -> Image.Image:
+        with Image.open(self.paths[i]) as image:
+            return image.convert("RGB")
+
+
+def _image_paths(folder: Path, names: list[str]) -> list[Path]:
+    """The image files, all of them checked to exist by one listing of their folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; expected the {len(names)} images that the annotations name")
+    present = set(os.listdir(folder))
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder / missing[0]}: no such image; {len(missing)} of the {len(names)} images that the annotations "
+            f"name are missing: put them there, or use annotations of the images you have"
+        )
+    return [folder / name for name in names]
+
+
+def _read_coco(path: Path) -> Any:
+    """An annotation file through pycocotools, without the lines it prints."""
+    from pycocotools.coco import COCO
+
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no such file; put it there from the archive of annotations at https://cocodataset.org/#download"
+        )
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            coco = COCO()
+            coco.dataset = json.loads(path.read_bytes())
+            if not all("category_id" in annotation for annotation in coco.dataset["annotations"]):
+                coco.dataset.pop("categories", None)  # captions have no category to be indexed by
+            coco.createIndex()
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: expected COCO's annotation JSON, got {error!r}; download the file again") from None
+    if not coco.anns:
+        raise ValueError(f"{path}: expected COCO's annotation JSON with annotations, got none; download the file again")
+    return coco
+
+
+def _data_root(root: str | PathLike[str] | None, name: str, contents: str, inside: bool = False) -> Path:
+    """The folder given, or else the one under DAA_DATA."""
+    if root is not None:
+        return Path(root)
+    data = os.environ.get("DAA_DATA")
+    if not data:
+        raise FileNotFoundError(
+            f"root: {name} needs a folder {name}/ with {contents}; "
+            f"give root, or set the environment variable DAA_DATA to the folder that holds {name}/"
+        )
+    return Path(data, name) if inside else Path(data)
