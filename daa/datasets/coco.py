@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,10 @@ def _eccv_caption_json(name: str) -> dict[str, list[int]]:
 
 
 def _eccv_caption_file(name: str) -> Path:
-    return Path(str(resources.files("eccv_caption"))) / "data" / name
+    spec = find_spec("eccv_caption")  # found without importing it, which warns where ujson is missing
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("eccv_caption: this package ships the ECCV and CxC truths; pip install eccv-caption")
+    return Path(spec.submodule_search_locations[0]) / "data" / name
 
 
 def _check_coco_test_ids(corpus: CaptionCorpus, path: Path) -> None:

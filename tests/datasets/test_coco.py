@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from daa.datasets.caption_files import read_caption_files
 from daa.datasets.coco import coco_5k_corpus, coco_dataset
 
 needs_data = pytest.mark.skipif(not os.environ.get("DAA_DATA"), reason="DAA_DATA is not set (folder with coco-5k/)")
-ECCV_DATA = Path(str(resources.files("eccv_caption"))) / "data"
+ECCV_DATA = Path(find_spec("eccv_caption").submodule_search_locations[0]) / "data"
 
 
 @pytest.fixture(scope="session")
@@ -205,7 +205,7 @@ def test_coco_dataset(made_up_coco, capfd):
 def test_coco_dataset_bad_input(made_up_coco):
     with pytest.raises(ValueError, match="captions_per_image: expected"):
         coco_dataset(made_up_coco, captions_per_image=0)
-    with pytest.raises(FileNotFoundError, match=r"captions_val2014.json: no such file; unpack"):
+    with pytest.raises(FileNotFoundError, match=r"captions_val2014.json: no such file; put"):
         coco_dataset(made_up_coco, split="val2014")
     (made_up_coco / "val2017" / f"{10:012d}.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"000000000010.jpg: no such image; 1 of the 2 images"):
