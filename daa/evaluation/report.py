@@ -1,0 +1,127 @@
+"""The numbers of an evaluation, and the forms in which they are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from daa.evaluation import tables
+from daa.files import write_json
+
+
+class Measurement(NamedTuple):
+    """One number: `metric` in one direction, judged by `truth` (a set of positives, or for ASP a relevance).
+
+    `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known, and
+    `n_queries` how many queries had a value. Fractions, not percent.
+    """
+
+    metric: str
+    truth: str
+    direction: str
+    gallery: str
+    value: float
+    chance: float | None
+    n_queries: int
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Every metric of one system on one corpus.
+
+    Attributes:
+        measurements: the numbers; `to_frame` gives them as a tidy table.
+        per_query: per-query values by direction and (metric, truth), for statistics; not kept in JSON.
+        settings: the tie policies.
+        provenance: what made the numbers, if whoever ran the evaluation noted it.
+    """
+
+    name: str
+    corpus: str
+    n_images: int
+    n_captions: int
+    measurements: tuple[Measurement, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    per_query: dict[str, dict[tuple[str, str], np.ndarray]] = field(default_factory=dict, repr=False)
+
+    def value(self, metric: str, truth: str, direction: str, gallery: str = "all") -> float:
+        """One number, a fraction.
+
+        Raises:
+            ValueError: if the report has no such number; the message lists what there is.
+        """
+        for one in self.measurements:
+            if (one.metric, one.truth, one.direction, one.gallery) == (metric, truth, direction, gallery):
+                return one.value
+        known = sorted({f"{one.metric} by {one.truth}" for one in self.measurements})
+        raise ValueError(
+            f"metric: no {metric} by {truth}, {direction}, gallery {gallery}; this report has {', '.join(known)}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tidy: one row a number, with the columns metric, truth, direction, gallery, value, chance and n_queries."""
+        frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
+        return frame.astype({"value": float, "chance": float, "n_queries": int})
+
+    def to_json(self, path: str | PathLike | None = None) -> str:
+        """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
+        content = {
+            "format": "daa report 1",
+            "name": self.name,
+            "corpus": {"name": self.corpus, "images": self.n_images, "captions": self.n_captions},
+            "settings": self.settings,
+            "measurements": [one._asdict() for one in self.measurements],
+            "provenance": self.provenance,
+        }
+        if path is not None:
+            write_json(path, content)
+        return json.dumps(content, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, source: str | PathLike) -> Report:
+        """The report whose JSON text, or whose JSON file, this is.
+
+        Raises:
+            ValueError: if it is not the JSON of a report.
+        """
+        is_text = isinstance(source, str) and source.lstrip().startswith("{")
+        text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
+        where = "the given text" if is_text else str(source)
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"report: expected JSON in {where}, got {error}") from None
+        if not isinstance(content, dict) or content.get("format") != "daa report 1":
+            raise ValueError(f'report: expected JSON with "format": "daa report 1" in {where}')
+        corpus = content["corpus"]
+        return cls(
+            name=content["name"],
+            corpus=corpus["name"],
+            n_images=corpus["images"],
+            n_captions=corpus["captions"],
+            measurements=tuple(Measurement(**one) for one in content["measurements"]),
+            settings=content["settings"],
+            provenance=content["provenance"],
+        )
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
+
+    def to_markdown(self) -> str:
+        """A table in percent, with the chance level of ASP beside it."""
+        return tables.markdown(self.measurements)
+
+    def __rich__(self) -> Table:
+        return tables.rich_table(self.title, self.measurements)
+
+    def _repr_html_(self) -> str:
+        return tables.html(self.title, self.measurements)
