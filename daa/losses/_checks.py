@@ -25,15 +25,13 @@ def as_matrix(
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def as_positives(positives: Any, scores: Tensor) -> Bool[Tensor, "images captions"]:
-    """A boolean matrix of the shape and on the device of the scores, with a positive somewhere."""
-    tensor = torch.as_tensor(positives, device=scores.device)
+def as_positives(positives: Any, shape: tuple[int, ...], device: torch.device) -> Bool[Tensor, "images captions"]:
+    """A boolean matrix of the given shape on the given device with a positive somewhere, or a ValueError."""
+    tensor = torch.as_tensor(positives, device=device)
     if tensor.dtype != torch.bool:
         raise ValueError(f"positives: expected booleans [images, captions], got {tensor.dtype}")
-    if tensor.shape != scores.shape:
-        raise ValueError(
-            f"positives: expected the shape [images, captions], {tuple(scores.shape)}, got {tuple(tensor.shape)}"
-        )
+    if tensor.shape != tuple(shape):
+        raise ValueError(f"positives: expected [images, captions] = {tuple(shape)}, got shape {tuple(tensor.shape)}")
     if not bool(tensor.any()):
         raise ValueError("positives: expected at least one matching pair, got none")
     return tensor

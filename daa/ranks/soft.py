@@ -39,7 +39,7 @@ def soft_ranks(
     >>> soft_ranks(torch.tensor([0.3, 0.9, 0.3]), temperature=0.01)
     tensor([2.5000, 1.0000, 2.5000])
 
-    Source: the ranking function of DAA (Li et al., NeurIPS 2022), as in Smooth-AP (Brown et al., ECCV 2020, eq. 5).
+    Source: the ranking function of DAA (Li et al., NeurIPS 2022), as in Smooth-AP (Brown et al., ECCV 2020).
     """
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature: expected a number above 0, got {temperature}")
