@@ -1,0 +1,131 @@
+"""Reading somebody's similarity matrix from a file, without executing anything in it."""
+
+from __future__ import annotations
+
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+
+SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
+ORIENTATIONS = ("auto", "i2t", "t2i")
+
+
+def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "scores") -> Any:
+    """A numpy array or torch tensor from a file; `.npy` stays on disk and is read as needed.
+
+    Args:
+        path: `.npy`, `.npz`, `.safetensors`, `.pt` or `.pth`. Pickled objects other than tensors are refused.
+        key: which array, in a file of several.
+        argument: what error messages call it.
+
+    Raises:
+        ValueError: if the file is not what its name says, or is cut short, or holds several arrays and no `key` is
+            given.
+        FileNotFoundError: if there is no such file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"{argument}: there is no file {file}")
+    readers = {
+        ".npy": _read_npy,
+        ".npz": _read_npz,
+        ".safetensors": _read_safetensors,
+        ".pt": _read_pt,
+        ".pth": _read_pt,
+    }
+    if file.suffix not in readers:
+        raise ValueError(f"{argument}: expected a file ending in {', '.join(SUFFIXES)}, got {file}")
+    try:
+        return readers[file.suffix](file, key)
+    except _NoSuchArray as error:
+        raise ValueError(f"{argument}: {file} {error}") from None
+    except (
+        ValueError,
+        EOFError,
+        OSError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        SafetensorError,
+        KeyError,
+        TypeError,
+    ) as error:
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise ValueError(
+            f"{argument}: {file} is not a readable {file.suffix} file of plain numbers, it may be cut short or hold "
+            f"Python objects ({reason}); save it again, for example with numpy.save"
+        ) from None
+
+
+class _NoSuchArray(Exception):
+    """The file is sound, but which of its arrays is meant is not clear."""
+
+
+def _pick(names: list[str], key: str | None) -> str:
+    if key is None and len(names) == 1:
+        return names[0]
+    if key is None or key not in names:
+        wanted = "which array is not said" if key is None else f"no array {key!r}"
+        raise _NoSuchArray(f"holds {', '.join(names) or 'nothing'}, and {wanted}; name one with the key option")
+    return key
+
+
+def _read_npy(file: Path, key: str | None) -> np.ndarray:
+    return np.load(file, mmap_mode="r", allow_pickle=False)
+
+
+def _read_npz(file: Path, key: str | None) -> np.ndarray:
+    with np.load(file, allow_pickle=False) as arrays:
+        return arrays[_pick(arrays.files, key)]
+
+
+def _read_safetensors(file: Path, key: str | None) -> torch.Tensor:
+    with safe_open(file, framework="pt") as tensors:
+        return tensors.get_tensor(_pick(list(tensors.keys()), key))
+
+
+def _read_pt(file: Path, key: str | None) -> torch.Tensor:
+    content = torch.load(file, map_location="cpu", weights_only=True)
+    if isinstance(content, dict):
+        tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+        content = tensors[_pick([str(name) for name in tensors], key)]
+    if not isinstance(content, torch.Tensor):
+        raise TypeError(f"it holds a {type(content).__name__}, not a tensor")
+    return content
+
+
+def orient(
+    matrix: Any, shape: tuple[int, int], orientation: str = "auto", argument: str = "scores"
+) -> tuple[Any, bool]:
+    """The matrix as [images, captions], and whether it had to be transposed for that.
+
+    Args:
+        matrix: what `read_matrix` gave.
+        shape: images and captions of the corpus.
+        orientation: `"i2t"` says that rows are images, `"t2i"` that rows are captions; `"auto"` looks at the shape and
+            takes a square matrix as `"i2t"`.
+        argument: what error messages call it.
+
+    Raises:
+        ValueError: if the shape does not fit in the orientation asked for.
+
+    >>> matrix, transposed = orient(np.zeros((6, 2)), (2, 6))
+    >>> matrix.shape, transposed
+    ((2, 6), True)
+    """
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation: expected one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
+    came = tuple(int(side) for side in matrix.shape)
+    transposed = orientation == "t2i" or (orientation == "auto" and came != shape and came == shape[::-1])
+    expected = shape[::-1] if transposed else shape
+    if came != expected:
+        hint = "; it looks transposed, orientation auto would take it" if came == expected[::-1] else ""
+        rows, columns = ("captions", "images") if transposed else ("images", "captions")
+        raise ValueError(
+            f"{argument}: expected [{expected[0]} {rows}, {expected[1]} {columns}], got shape {came}{hint}"
+        )
+    return (matrix.T if transposed else matrix), transposed
