@@ -48,12 +48,12 @@ def setup_cell() -> str:
     name = address().rsplit("/", 1)[1]
     return (
         "# On Colab this fetches the book and installs its package; elsewhere it does nothing.\n"
+        "import os\n"
         "import sys\n\n"
         'if "google.colab" in sys.modules:\n'
-        "    %cd -q /content\n"
-        f"    !git clone -q --depth 1 {address()}\n"
-        f"    %cd -q {name}/book\n"
-        "    %pip install -q .."
+        f'    os.system("git clone -q --depth 1 {address()} /content/{name}")\n'
+        f'    os.system("pip install -q /content/{name}")\n'
+        f'    os.chdir("/content/{name}/book")'
     )
 
 
