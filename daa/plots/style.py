@@ -20,7 +20,7 @@ _SETTINGS: Mapping[str, object] = {
     "figure.constrained_layout.use": True,
     "font.size": 12,
     "axes.titlesize": 13,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": 12,
     "legend.frameon": False,
