@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 # ---- ranks ---------------------------------------------------------------------------------------------------------
@@ -20,3 +22,53 @@ def slow_ranks(values, ties="average"):
         else:
             result.append(greater + (tied + 1) / 2)
     return np.array(result, dtype=np.float64)
+
+
+# ---- metrics -------------------------------------------------------------------------------------------------------
+
+
+def all_orders(values):
+    """Every ranking (a list of candidates, best first) that is consistent with a row of values, ties broken any way."""
+    groups = [
+        list(itertools.permutations([i for i, other in enumerate(values) if other == value]))
+        for value in sorted(set(values), reverse=True)
+    ]
+    return [list(itertools.chain(*choice)) for choice in itertools.product(*groups)]
+
+
+def slow_asp(scores, relevance, ties="average"):
+    """ASP of one query: by average, competition or ordinal ranks, or the mean over all orders of both sides' ties."""
+    n = len(scores)
+    if ties != "expected":
+        pairs = zip(slow_ranks(scores, ties), slow_ranks(relevance, ties), strict=True)
+        return sum(min(a, b) / max(a, b) for a, b in pairs) / n
+    values = []
+    for by_score in all_orders(scores):
+        for by_relevance in all_orders(relevance):
+            places = [(by_score.index(g) + 1, by_relevance.index(g) + 1) for g in range(n)]
+            values.append(sum(min(pair) / max(pair) for pair in places) / n)
+    return sum(values) / len(values)
+
+
+def slow_hits(scores, positives, metric, ties="expected"):
+    """A metric of (ranking, set of positives) for one query, under a policy for tied scores."""
+    if ties == "ordinal":
+        return metric(sorted(range(len(scores)), key=lambda g: -scores[g]), positives)
+    values = [metric(order, positives) for order in all_orders(scores)]
+    return {"optimistic": max, "pessimistic": min, "expected": lambda v: sum(v) / len(v)}[ties](values)
+
+
+def slow_recall(order, positives, k):
+    return float(any(g in positives for g in order[:k]))
+
+
+def slow_r_precision(order, positives):
+    return sum(g in positives for g in order[: len(positives)]) / len(positives)
+
+
+def slow_average_precision_at_r(order, positives):
+    total = 0.0
+    for r in range(1, len(positives) + 1):
+        if order[r - 1] in positives:
+            total += sum(g in positives for g in order[:r]) / r
+    return total / len(positives)

@@ -64,6 +64,7 @@ class Blocks:
             part = (part if part.dtype == torch.float64 else part.float()).cpu().numpy()
         dtype = np.float64 if part.dtype.itemsize >= 8 else np.float32
         rows = np.ascontiguousarray(part, dtype=dtype)
+        rows = rows if rows.flags.writeable else rows.copy()  # torch takes no read-only memory
         if not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
             query, candidate = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
             image, caption = (start + query, candidate) if direction == "i2t" else (candidate, start + query)
