@@ -1,0 +1,8 @@
+"""How alike is caption c to the captions of image i: the relevances that rank metrics and losses are measured against."""
+
+from daa.relevance.base import Relevance
+from daa.relevance.cider import CiderRelevance
+from daa.relevance.tfidf import TfidfRelevance
+from daa.relevance.tokenize import ptb_like
+
+__all__ = ["CiderRelevance", "Relevance", "TfidfRelevance", "ptb_like"]
