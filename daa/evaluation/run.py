@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import sparse
 from torch import Tensor
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, Truth
 from daa.evaluation.report import Measurement, Report
 from daa.metrics.asp import asp_chance, asp_metric
-from daa.metrics.inputs import DIRECTIONS, Blocks, check_shape
+from daa.metrics.inputs import DIRECTIONS, Blocks, Positives, check_shape
 from daa.metrics.precision import map_at_r_metric, r_precision_metric
 from daa.metrics.recall import recall_metric
 from daa.metrics.stream import Metric, per_query
@@ -65,8 +64,7 @@ def evaluate(
     for relevance_blocks in graded.values():
         check_shape(relevance_blocks.argument, relevance_blocks.shape, shape, f"the corpus {corpus.name}")
     policies = (asp_ties, hit_ties)
-    truths = {key: {d: truth.direction(d) for d in DIRECTIONS} for key, truth in corpus.all_truths().items()}
-    values = _values(blocks, truths, graded, policies, block, progress)
+    values = _values(blocks, corpus.all_truths(), graded, policies, block, progress)
     measurements = _measurements(values, "all")
     if fold_size is not None:
         measurements += _fold_measurements(blocks, corpus, graded, fold_size, policies, block)
@@ -112,7 +110,7 @@ def _matrix_of(relevance: Any) -> Any:
 
 def _values(
     scores: Blocks,
-    truths: Mapping[str, Mapping[str, sparse.csr_array]],
+    truths: Mapping[str, Truth],
     relevance: Mapping[str, Blocks],
     policies: tuple[str, str],
     block: int | None,
@@ -122,7 +120,8 @@ def _values(
     asp_ties, hit_ties = policies
     result: dict[str, dict[Key, np.ndarray]] = {}
     for direction in DIRECTIONS:
-        positives = {key: matrix[direction] for key, matrix in truths.items() if matrix[direction].nnz}
+        positives = {key: Positives.of(truth, direction) for key, truth in truths.items()}
+        positives = {key: matches for key, matches in positives.items() if matches.matrix.nnz}
         metrics: dict[str, Metric] = {f"ASP {key}": asp_metric(key, asp_ties) for key in relevance}
         for key in positives:
             metrics[f"recall {key}"] = recall_metric(key, RECALL_AT, hit_ties)
@@ -179,8 +178,7 @@ def _fold_measurements(
         def part(blocks: Blocks, images: slice = images, captions: np.ndarray = captions) -> Blocks:
             return Blocks(blocks.matrix[images][:, captions], blocks.argument)
 
-        annotated = corpus.annotated[images][:, captions]
-        truths = {"annotated": {"i2t": annotated, "t2i": sparse.csr_array(annotated.T)}}
+        truths = {"annotated": Truth(corpus.annotated[images][:, captions])}
         graded = {key: part(blocks) for key, blocks in relevance.items()}
         values = _values(part(scores), truths, graded, policies, block)
         folds.append(_measurements(values, f"{corpus.n_images // fold_size} x {fold_size}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -91,8 +91,24 @@ def check_shape(argument: str, shape: tuple[int, ...], expected: tuple[int, int]
         )
 
 
-def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> sparse.csr_array:
-    """Positives of any form as boolean [queries, candidates].
+class Positives(NamedTuple):
+    """The matches of each query: boolean [queries, candidates], and R, how many are known, found here or not."""
+
+    matrix: sparse.csr_array
+    n_positives: np.ndarray
+
+    @classmethod
+    def of(cls, truth: Truth, direction: str) -> Positives:
+        matrix = truth.direction(check_direction(direction))
+        matrix.sort_indices()
+        return cls(matrix, truth.n_positives(direction))
+
+    def rows(self, start: int, stop: int) -> Positives:
+        return Positives(self.matrix[start:stop], self.n_positives[start:stop])
+
+
+def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> Positives:
+    """Positives of any form, by query.
 
     Args:
         positives: a `Truth`; or a boolean matrix [images, captions], dense or sparse; or for each caption the index
@@ -103,17 +119,16 @@ def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> spar
     Raises:
         ValueError: if they do not fit the scores or hold no pair at all.
 
-    >>> as_positives(np.array([0, 0, 1]), (2, 3), "i2t").toarray().astype(int)
+    >>> as_positives(np.array([0, 0, 1]), (2, 3), "i2t").matrix.toarray().astype(int)
     array([[1, 1, 0],
            [0, 0, 1]])
     """
     truth = positives if isinstance(positives, Truth) else Truth(_pairs(positives, shape))
     check_shape("positives", truth.i2t.shape, shape, "the scores")
-    matrix = truth.direction(check_direction(direction))
-    if matrix.nnz == 0:
+    result = Positives.of(truth, direction)
+    if result.matrix.nnz == 0:
         raise ValueError(f"positives: expected at least one matching pair in direction {direction}, got none")
-    matrix.sort_indices()
-    return matrix
+    return result
 
 
 def _pairs(positives: Any, shape: tuple[int, int]) -> sparse.csr_array:

@@ -17,7 +17,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from numba import njit
-from scipy import sparse
+
+from daa.metrics.inputs import Positives
 
 HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 
@@ -26,9 +27,11 @@ class Placement(NamedTuple):
     """Tie groups of the positives of some queries, best first within each query.
 
     Query q has the positives `indptr[q]` to `indptr[q + 1]`; positive p stands with equal probability at any of the
-    places `first[p]` to `last[p]` (from 1), which it shares with the items of equal score.
+    places `first[p]` to `last[p]` (from 1), which it shares with the items of equal score. R is `n_positives[q]`, which
+    may count positives that are not among the candidates.
     """
 
+    n_positives: np.ndarray
     indptr: np.ndarray
     first: np.ndarray
     last: np.ndarray
@@ -40,23 +43,24 @@ def check_hit_policy(ties: str) -> str:
     return ties
 
 
-def place(positives: sparse.csr_array, first: np.ndarray, last: np.ndarray, ties: str) -> Placement:
-    """The places of positives [queries, candidates] whose tie groups span the ranks `first` to `last`.
+def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) -> Placement:
+    """The places of positives whose tie groups span the ranks `first` to `last`.
 
     Args:
-        positives: boolean [queries, candidates].
+        positives: the matches of each query.
         first, last: int32 [queries, candidates], from `daa.ranks.tie_ranges`; for `"ordinal"` both the ordinal rank.
         ties: one of `HIT_POLICIES`.
     """
     check_hit_policy(ties)
-    query_of = np.repeat(np.arange(positives.shape[0]), np.diff(positives.indptr))
-    first, last = first[query_of, positives.indices], last[query_of, positives.indices]
+    matrix = positives.matrix
+    query_of = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    first, last = first[query_of, matrix.indices], last[query_of, matrix.indices]
     order = np.lexsort((first, query_of))
     first, last = first[order].astype(np.int64), last[order].astype(np.int64)
-    indptr = positives.indptr.astype(np.int64)
+    indptr = matrix.indptr.astype(np.int64)
     if ties in ("optimistic", "pessimistic"):
         _resolve(indptr, first, last, ties == "optimistic")
-    return Placement(indptr, first, last)
+    return Placement(positives.n_positives, indptr, first, last)
 
 
 @njit(cache=True)
@@ -84,7 +88,7 @@ def _resolve(indptr, first, last, optimistic):
 
 @njit(cache=True)
 @no_type_check
-def hit_probability(indptr, first, last, ks):
+def hit_probability(n_positives, indptr, first, last, ks):
     r"""Probability that a positive is among the first k, [queries, ks]; NaN for a query without positives.
 
     Only the best tie group that holds positives counts: with $a$ items above it, $g$ items and $p$ positives in it, it
@@ -94,7 +98,7 @@ def hit_probability(indptr, first, last, ks):
     for q in range(len(indptr) - 1):
         start, stop = indptr[q], indptr[q + 1]
         if start == stop:
-            result[q] = np.nan
+            result[q] = np.nan if n_positives[q] == 0 else 0.0
             continue
         positives = _group_end(first, start, stop) - start
         above, size = first[start] - 1, last[start] - first[start] + 1
@@ -114,22 +118,21 @@ def hit_probability(indptr, first, last, ks):
 
 @njit(cache=True)
 @no_type_check
-def precision_at_r(indptr, first, last):
+def precision_at_r(n_positives, indptr, first, last):
     """Expected share of positives among the first R, with R the query's number of positives; NaN where R = 0."""
     result = np.empty(len(indptr) - 1)
     for q in range(len(indptr) - 1):
-        n_positives = indptr[q + 1] - indptr[q]
         hits = 0.0
         for p in range(indptr[q], indptr[q + 1]):
             size = last[p] - first[p] + 1
-            hits += min(max(n_positives - first[p] + 1, 0), size) / size
-        result[q] = hits / n_positives if n_positives else np.nan
+            hits += min(max(n_positives[q] - first[p] + 1, 0), size) / size
+        result[q] = hits / n_positives[q] if n_positives[q] else np.nan
     return result
 
 
 @njit(cache=True)
 @no_type_check
-def average_precision_at_r(indptr, first, last):
+def average_precision_at_r(n_positives, indptr, first, last):
     r"""Expected AP@R of each query; NaN where R = 0.
 
     In a tie group with $a$ items and $h$ positives above it, $g$ items and $p$ positives in it, place $a + j$ holds a
@@ -138,15 +141,14 @@ def average_precision_at_r(indptr, first, last):
     result = np.empty(len(indptr) - 1)
     for q in range(len(indptr) - 1):
         begin, stop = indptr[q], indptr[q + 1]
-        n_positives = stop - begin
         total = 0.0
         start = begin
         while start < stop:
             end = _group_end(first, start, stop)
             above, size, positives = first[start] - 1, last[start] - first[start] + 1, end - start
             others = (positives - 1) / (size - 1) if size > 1 else 0.0
-            for j in range(1, min(size, n_positives - above) + 1):
+            for j in range(1, min(size, n_positives[q] - above) + 1):
                 total += positives / size * (start - begin + 1 + (j - 1) * others) / (above + j)
             start = end
-        result[q] = total / n_positives if n_positives else np.nan
+        result[q] = total / n_positives[q] if n_positives[q] else np.nan
     return result

@@ -7,10 +7,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
-from daa.metrics.inputs import ITEMS_PER_BLOCK, Blocks, check_shape
+from daa.metrics.inputs import ITEMS_PER_BLOCK, Blocks, Positives, check_shape
 from daa.metrics.placement import Placement, place
 from daa.ranks import ranks, tie_ranges
 
@@ -32,7 +31,7 @@ class QueryBlock:
         stop: int,
         scores: Blocks,
         relevance: Mapping[str, Blocks],
-        positives: Mapping[str, sparse.csr_array],
+        positives: Mapping[str, Positives],
     ) -> None:
         self.direction, self.start, self.stop = direction, start, stop
         self.scores = scores.block(direction, start, stop)
@@ -57,9 +56,9 @@ class QueryBlock:
             self._relevance_ranges[name] = tie_ranges(self.relevance(name))
         return self._relevance_ranges[name]
 
-    def positives(self, name: str) -> sparse.csr_array:
-        """Positives [queries, candidates] of the truth of this name."""
-        return self._positives[name][self.start : self.stop]
+    def positives(self, name: str) -> Positives:
+        """These queries' positives by the truth of this name."""
+        return self._positives[name].rows(self.start, self.stop)
 
     def placement(self, name: str, ties: str) -> Placement:
         """Where the scores put the positives of a truth."""
@@ -80,7 +79,7 @@ def per_query(
     scores: Blocks,
     direction: str,
     relevance: Mapping[str, Blocks] | None = None,
-    positives: Mapping[str, sparse.csr_array] | None = None,
+    positives: Mapping[str, Positives] | None = None,
     block: int | None = None,
     progress: Callable[[int], None] = lambda n_queries: None,
 ) -> dict[str, np.ndarray]:
@@ -91,7 +90,7 @@ def per_query(
         scores: the similarity matrix.
         direction: `"i2t"` or `"t2i"`.
         relevance: graded relevance matrices by name, of the scores' shape.
-        positives: boolean [queries, candidates] by name of the truth.
+        positives: the matches of each query, by name of the truth.
         block: queries handled at a time; by default as many as make four million entries.
         progress: called with the number of queries just done.
 

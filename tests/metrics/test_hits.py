@@ -94,6 +94,16 @@ def test_a_truth_may_differ_between_the_directions():
     assert recall_at_k(scores, truth, direction="t2i") == 0
 
 
+def test_positives_outside_the_candidates_cannot_be_found_but_count_in_r():
+    scores = np.array([[0.9, 0.5, 0.1], [0.9, 0.5, 0.1], [0.9, 0.5, 0.1]])
+    matrix = sparse.csr_array(np.array([[True, True, False], [False, False, False], [False, False, False]]))
+    truth = Truth(matrix, outside={"i2t": np.array([2, 1, 0])})
+    assert r_precision(scores, truth, reduction="none").tolist()[:2] == [2 / 4, 0]
+    assert map_at_r(scores, truth, reduction="none").tolist()[:2] == [2 / 4, 0]
+    assert recall_at_k(scores, truth) == 0.5  # the third query has no positive anywhere: not evaluated
+    assert recall_at_k(scores, truth, undefined="zero") == pytest.approx(1 / 3)
+
+
 def test_the_policy_for_queries_without_positives():
     scores, positives = np.eye(3), np.diag([True, False, True])
     assert r_precision(scores, positives) == 1
