@@ -1,0 +1,164 @@
+"""The little world of `scenes`: kinds of objects, colours, places, relations, and random scenes made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_OBJECTS = 4
+HORIZON = 0.56  # where the ground begins, as a fraction of the picture's height from above
+SIZES = {"small": 0.70, "medium": 1.0, "large": 1.40}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all objects of a kind share. `height` is a fraction of the picture (at medium size), `aspect` width/height."""
+
+    height: float
+    aspect: float
+    colours: tuple[str, ...]
+    stands: str = "ground"  # "ground", "back" (far ground), "air", "both" (ground or air), "water"
+    weight: float = 1.0
+
+
+KINDS: dict[str, Kind] = {
+    "dog": Kind(0.24, 1.15, ("brown", "black", "white", "grey"), weight=2.2),
+    "cat": Kind(0.22, 0.90, ("orange", "black", "grey", "white"), weight=1.8),
+    "rabbit": Kind(0.21, 0.85, ("white", "grey", "brown")),
+    "horse": Kind(0.35, 1.15, ("brown", "black", "white")),
+    "cow": Kind(0.30, 1.35, ("white", "brown", "black")),
+    "sheep": Kind(0.22, 1.25, ("white", "black")),
+    "bird": Kind(0.15, 1.25, ("blue", "red", "yellow", "black"), stands="both", weight=1.4),
+    "duck": Kind(0.17, 1.10, ("yellow", "white", "brown")),
+    "car": Kind(0.20, 2.0, ("red", "blue", "yellow", "green", "black", "white"), weight=1.6),
+    "bus": Kind(0.30, 1.75, ("red", "yellow", "blue", "green")),
+    "bicycle": Kind(0.24, 1.6, ("red", "blue", "green", "black", "pink")),
+    "boat": Kind(0.30, 1.0, ("red", "blue", "white", "yellow"), stands="water", weight=3.0),
+    "plane": Kind(0.17, 2.1, ("white", "red", "blue", "yellow"), stands="air"),
+    "ball": Kind(0.13, 1.0, ("red", "blue", "yellow", "green", "pink", "orange", "purple"), weight=1.6),
+    "kite": Kind(0.30, 0.75, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air", weight=1.2),
+    "balloon": Kind(0.30, 0.50, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air"),
+    "teddy": Kind(0.20, 0.90, ("brown", "white", "pink")),
+    "boy": Kind(0.34, 0.55, ("red", "blue", "green", "yellow", "orange"), weight=2.0),
+    "girl": Kind(0.34, 0.58, ("red", "pink", "purple", "yellow", "blue"), weight=2.0),
+    "tree": Kind(0.46, 0.80, ("green", "orange", "pink"), stands="back", weight=1.5),
+    "palm": Kind(0.46, 0.85, ("green",), stands="back"),
+    "flower": Kind(0.20, 0.60, ("red", "yellow", "pink", "purple", "orange", "white", "blue"), weight=1.2),
+    "cactus": Kind(0.30, 0.75, ("green",)),
+    "house": Kind(0.40, 1.10, ("red", "yellow", "white", "blue", "pink"), stands="back", weight=1.2),
+    "tent": Kind(0.28, 1.45, ("orange", "green", "blue", "red"), stands="back", weight=0.8),
+    "umbrella": Kind(0.32, 1.10, ("red", "blue", "yellow", "green", "pink", "purple")),
+    "snowman": Kind(0.33, 0.75, ("red", "blue", "green", "purple")),
+}
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
+
+# What a noun may stand for. A concept holds of an object if the object's kind is in its set.
+CONCEPTS: dict[str, frozenset[str]] = {kind: frozenset([kind]) for kind in KINDS} | {
+    "bird": frozenset(["bird", "duck"]),
+    "tree": frozenset(["tree", "palm"]),
+    "pet": frozenset(["dog", "cat", "rabbit"]),
+    "farm animal": frozenset(["horse", "cow", "sheep"]),
+    "animal": frozenset(["dog", "cat", "rabbit", "horse", "cow", "sheep", "bird", "duck"]),
+    "vehicle": frozenset(["car", "bus", "bicycle", "boat", "plane"]),
+    "toy": frozenset(["ball", "kite", "balloon", "teddy"]),
+    "person": frozenset(["boy", "girl"]),
+    "plant": frozenset(["tree", "palm", "flower", "cactus"]),
+    "thing": frozenset(KINDS),
+}
+
+# For each place the kinds that are common there and those that never appear; boats need the water of two of them.
+_WILD = ("boat", "snowman", "cactus", "palm")
+PLACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "beach": (("boat", "umbrella", "ball", "palm", "bird", "kite"), ("snowman", "cow", "sheep", "bus", "house")),
+    "park": (("dog", "bird", "duck", "ball", "kite", "tree", "flower", "boy", "girl", "bicycle"), _WILD),
+    "street": (("car", "bus", "bicycle", "house", "cat", "boy", "girl"), (*_WILD, "cow", "sheep", "tent")),
+    "snow": (("snowman", "house", "rabbit", "boy", "girl", "dog"), ("boat", "cactus", "palm", "umbrella", "flower")),
+    "night": (("cat", "tent", "house", "plane", "car"), _WILD),
+    "desert": (("cactus", "horse", "tent", "car", "plane"), ("boat", "snowman", "tree", "duck", "sheep", "flower")),
+    "farm": (("cow", "horse", "sheep", "duck", "house", "tree", "rabbit"), _WILD),
+    "mountains": (("boat", "tent", "sheep", "tree", "plane", "horse"), ("snowman", "cactus", "palm", "bus", "teddy")),
+    "room": (("cat", "dog", "teddy", "balloon", "ball"), (*_WILD, "bus", "plane", "kite", "house", "cow", "tree")),
+}
+
+# Sets of places that one phrase covers; each place is also a set of its own.
+SETTINGS: dict[str, frozenset[str]] = {place: frozenset([place]) for place in PLACES} | {
+    "outdoors": frozenset(PLACES) - {"room"},
+    "daytime": frozenset(PLACES) - {"room", "night"},
+    "sand": frozenset(["beach", "desert"]),
+    "grass": frozenset(["park", "farm", "mountains"]),
+}
+
+RELATIONS = ("left of", "right of", "above", "below", "next to", "in front of", "behind")
+INVERSE = {"left of": "right of", "above": "below", "in front of": "behind", "next to": "next to"}
+INVERSE |= {inverse: relation for relation, inverse in INVERSE.items()}
+SIDES = ("left", "middle", "right")
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One object: `x` is its centre, `y` the line it stands on (or its lower end in the air), as fractions from the top left."""
+
+    kind: str
+    colour: str
+    size: str
+    x: float
+    y: float
+    height: float
+    flip: bool = False
+    tilt: float = 0.0
+    in_air: bool = False
+
+    @property
+    def width(self) -> float:
+        return self.height * KINDS[self.kind].aspect
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) as fractions of the picture."""
+        return self.x - self.width / 2, self.y - self.height, self.x + self.width / 2, self.y
+
+    @property
+    def side(self) -> str:
+        """The third of the picture that the centre lies in, `""` near a border between two of them."""
+        if self.x < 0.32:
+            return "left"
+        if self.x > 0.68:
+            return "right"
+        return "middle" if 0.40 < self.x < 0.60 else ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A place with one to four objects, the far ones first; `grain` seeds what carries no meaning (light, noise)."""
+
+    place: str
+    objects: tuple[SceneObject, ...]
+    grain: int = 0
+
+
+def relation_holds(relation: str, a: SceneObject, b: SceneObject) -> bool:
+    """Whether the drawing shows `a` in the relation to `b`.
+
+    Left of: the centres differ by 15 % of the width or more. Above: `a` is in the air, wholly higher than `b`, which is not,
+    and at most 30 % aside. Next to: both on the ground, at most 8 % apart sideways and 12 % in depth. In front of: both
+    on the ground, `a` nearer, and they share at least 40 % of the narrower one's width.
+
+    >>> ball, dog = (SceneObject(kind, "brown", "medium", x, 0.8, 0.2) for kind, x in (("ball", 0.3), ("dog", 0.5)))
+    >>> [relation for relation in RELATIONS if relation_holds(relation, ball, dog)]
+    ['left of', 'next to']
+    """
+    if relation in ("right of", "below", "behind"):
+        return relation_holds(INVERSE[relation], b, a)
+    a_left, _, a_right, a_bottom = a.box
+    b_left, b_top, b_right, b_bottom = b.box
+    if relation == "left of":
+        return a.x <= b.x - 0.15
+    if relation == "above":
+        return a.in_air and not b.in_air and a_bottom <= b_top + 0.02 and abs(a.x - b.x) <= 0.30
+    if relation not in ("next to", "in front of"):
+        raise ValueError(f"relation: expected one of {', '.join(RELATIONS)}, got {relation!r}")
+    if a.in_air or b.in_air:
+        return False
+    shared = min(a_right, b_right) - max(a_left, b_left)
+    if relation == "next to":
+        return -0.08 <= shared <= 0.25 * min(a.width, b.width) and abs(a_bottom - b_bottom) <= 0.12
+    return a_bottom >= b_bottom + 0.03 and shared >= 0.4 * min(a.width, b.width)
