@@ -1,4 +1,4 @@
-"""How alike is caption c to the captions of image i: the relevances that rank metrics and losses are measured against."""
+"""How alike is caption c to the captions of image i: what semantic rankings are measured against."""
 
 from daa.relevance.base import Relevance
 from daa.relevance.cider import CiderRelevance

@@ -2,11 +2,12 @@
 
 For image i and caption c they compute
 
-    out[i, c] = mean over references r of i, sum over n-grams g:  phi(h_g, r_g) u_g v_g penalty[length of r, length of c]
+    out[i, c] = mean over references r of i, sum over n-grams g:  phi(h_g, r_g) u_g v_g penalty[l_r, l_c]
 
-with h_g, r_g the counts in c and r, phi = min(h, r) r (clipped) or h r, and u, v the weights idf_g / norm of the two
-captions. For one image and one n-gram the sum over references depends only on the candidate's count and length: it is
-folded into a small table, so that an inverted index of the candidates is walked once an image, not once a reference.
+with l the lengths, h_g, r_g the counts in c and r, phi = min(h, r) r (clipped) or h r, and u, v the weights idf_g / norm
+of the two captions. For one image and one n-gram the sum over references depends only on the candidate's count and
+length: it is folded into a small table, so that an inverted index of the candidates is walked once an image, not once a
+reference.
 """
 
 from __future__ import annotations

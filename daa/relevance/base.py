@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
+
+Fitted = TypeVar("Fitted", bound="Relevance")
 
 
 class Relevance(ABC):
@@ -35,7 +37,7 @@ class Relevance(ABC):
     reference_indptr: NDArray[np.int64]
     references: NDArray[np.int64]
 
-    def fit(self, corpus: CaptionCorpus, df_corpus: CaptionCorpus | None = None) -> Self:
+    def fit(self: Fitted, corpus: CaptionCorpus, df_corpus: CaptionCorpus | None = None) -> Fitted:
         """Read the corpus's captions.
 
         Args:

@@ -32,8 +32,9 @@ class CiderRelevance(VectorRelevance):
     Source: Vedantam et al., CIDEr: Consensus-based Image Description Evaluation, CVPR 2015, equations 1 to 4.
 
     >>> corpus = CaptionCorpus(["a red dog", "a dog", "two cats", "some cats"], [0, 0, 1, 1])
-    >>> CiderRelevance().fit(corpus).matrix().round(2).tolist()
-    [[5.23, 4.3, 0.0, 0.0], [0.0, 0.0, 3.12, 3.12]]
+    >>> print(CiderRelevance().fit(corpus).matrix().round(2))
+    [[4.76 3.51 0.   0.  ]
+     [0.   0.   3.12 3.12]]
     """
 
     maximum = 10.0

@@ -27,8 +27,9 @@ class TfidfRelevance(VectorRelevance):
     Source: `coco_cider_compute` in the released code of DAA (PCME-DAA), NeurIPS 2022.
 
     >>> corpus = CaptionCorpus(["a red dog", "a dog", "two cats", "some cats"], [0, 0, 1, 1])
-    >>> TfidfRelevance().fit(corpus).matrix().round(2).tolist()
-    [[0.81, 0.81, 0.0, 0.0], [0.0, 0.0, 0.69, 0.69]]
+    >>> print(TfidfRelevance().fit(corpus).matrix().round(2))
+    [[0.81 0.81 0.   0.  ]
+     [0.   0.   0.69 0.69]]
     """
 
     name = "tfidf"
