@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-BLOCK = 1 << 22
-"""How many differences are looked at in one go; the largest intermediate has this many entries, or n if n is larger."""
+from daa.ranks._soft_kernels import WIDE, backward_rows, forward_rows
+
+BLOCK = 1 << 24
+"""How many differences a GPU looks at in one go: the entries of the largest intermediate (n, if n is larger)."""
+
+PAIRS_WORTH_A_THREAD = 4_000_000
+"""Number of pairs (about half a millisecond) below which another thread costs more than it brings."""
 
 
 def soft_ranks(
@@ -21,8 +28,10 @@ def soft_ranks(
         rank_i = 1 + sum over j != i of sigmoid((v_j - v_i) / temperature)
 
     As the temperature goes to 0 this is `ranks(values, ties="average")`, since sigmoid(0) = 1/2. The ranks of a row add
-    up to n (n + 1) / 2 at every temperature. Memory is that of `values`, forwards and backwards: the n x n differences
-    of a row are looked at block by block, and again in the backward pass.
+    up to n (n + 1) / 2 at every temperature. Memory is a few times that of `values`, forwards and backwards: no
+    n x n matrix of differences is kept, and the backward pass looks at the pairs anew. On the CPU a kernel works in
+    float64 (its first call ever takes some seconds to compile), elsewhere torch does it block by block. The result
+    does not depend on the number of threads.
 
     Args:
         values: scores of any leading shape and any float dtype; float16 and bfloat16 are computed in float32.
@@ -57,13 +66,12 @@ class _SoftRanks(torch.autograd.Function):
 
     @staticmethod
     def forward(values: Tensor, temperature: float) -> Tensor:
-        flat = values.reshape(-1, values.shape[-1])
-        ranks = torch.empty_like(flat)
-        for rows, items in _blocks(flat):
-            difference = (flat[rows, None, :] - flat[rows, items, None]) / temperature
-            # The item itself adds sigmoid(0) = 1/2 to the sum, which is taken off again.
-            ranks[rows, items] = difference.sigmoid_().sum(-1) + 0.5
-        return ranks.reshape(values.shape)
+        rows = values.detach().reshape(-1, values.shape[-1])
+        if rows.device.type == "cpu":
+            ranks = _compiled(forward_rows, rows, temperature)
+        else:
+            ranks = _eager_forward(rows, temperature)
+        return ranks.to(values.dtype).view(values.shape)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -73,21 +81,62 @@ class _SoftRanks(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        # With W_ij = sigmoid'((v_j - v_i) / t), which is symmetric: dL/dv_i = sum_j W_ij (g_j - g_i) / t.
+        # With W_ij = sigmoid'((v_j - v_i) / t), which is symmetric: dL/dv_i = sum over j of W_ij (g_j - g_i) / t.
         (values,) = ctx.saved_tensors
-        flat, grad = values.reshape(-1, values.shape[-1]), grad.reshape(-1, values.shape[-1])
-        result = torch.empty_like(flat)
-        for rows, items in _blocks(flat):
-            smooth = ((flat[rows, None, :] - flat[rows, items, None]) / ctx.temperature).sigmoid_()
-            slope = smooth.mul_(1 - smooth)
-            weighted = torch.einsum("rij,rj->ri", slope, grad[rows])
-            result[rows, items] = (weighted - grad[rows, items] * slope.sum(-1)) / ctx.temperature
-        return result.reshape(values.shape), None
+        rows, grad = (tensor.detach().reshape(-1, values.shape[-1]) for tensor in (values, grad))
+        if rows.device.type == "cpu":
+            result = _compiled(backward_rows, rows, ctx.temperature, grad)
+        else:
+            result = _eager_backward(rows, ctx.temperature, grad)
+        return result.to(values.dtype).view(values.shape), None
 
 
-def _blocks(flat: Tensor) -> list[tuple[slice, slice]]:
+def _compiled(kernel: Callable, rows: Tensor, temperature: float, grad: Tensor | None = None) -> Tensor:
+    """Run a kernel of `_soft_kernels` over all rows, as many threads at once as torch would use."""
+    n_rows, n = rows.shape
+    rows = rows.double()
+    order = None
+    if bool(((rows.amax(-1) - rows.amin(-1)) / temperature > WIDE).any()):
+        rows, order = rows.sort(dim=-1, descending=True)
+        grad = None if grad is None else grad.gather(-1, order)
+    result = torch.empty((n_rows, n), dtype=torch.float64)
+    arguments = [rows.contiguous().numpy(), temperature]
+    if grad is not None:
+        arguments.append(grad.double().contiguous().numpy())
+    arguments.append(result.numpy())
+    threads = min(torch.get_num_threads(), n_rows, 1 + n_rows * n * n // PAIRS_WORTH_A_THREAD)
+    if threads == 1:
+        kernel(*arguments, 0, n_rows)
+    else:
+        # Four parts a thread: an idle one takes over from one whose core is busy with something else.
+        ends = [n_rows * part // (4 * threads) for part in range(4 * threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda first, stop: kernel(*arguments, first, stop), ends[:-1], ends[1:]))
+    return result if order is None else torch.empty_like(result).scatter_(-1, order, result)
+
+
+def _eager_forward(rows: Tensor, temperature: float) -> Tensor:
+    """The ranks in torch operations, for devices other than the CPU."""
+    ranks = torch.empty_like(rows)
+    for some, items in _blocks(*rows.shape):
+        smooth = ((rows[some, None, :] - rows[some, items, None]) / temperature).sigmoid_()
+        # The item itself adds sigmoid(0) = 1/2 to the sum, which is taken off again.
+        ranks[some, items] = smooth.sum(-1) + 0.5
+    return ranks
+
+
+def _eager_backward(rows: Tensor, temperature: float, grad: Tensor) -> Tensor:
+    result = torch.empty_like(rows)
+    for some, items in _blocks(*rows.shape):
+        smooth = ((rows[some, None, :] - rows[some, items, None]) / temperature).sigmoid_()
+        slope = smooth * (1 - smooth)
+        differences = grad[some, None, :] - grad[some, items, None]
+        result[some, items] = slope.mul_(differences).sum(-1) / temperature
+    return result
+
+
+def _blocks(n_rows: int, n: int) -> list[tuple[slice, slice]]:
     """(rows, items) so that rows x items x n is about BLOCK."""
-    n_rows, n = flat.shape
     items = max(1, min(n, BLOCK // n))
     rows = max(1, BLOCK // (items * n))
     return [
