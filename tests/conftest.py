@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import hypothesis
+import jaxtyping
 import pytest
 
 # Compiled kernels make a first example slow: no deadline. In CI the examples are the same in every run.
@@ -20,3 +21,9 @@ def real_data() -> Path:
     if not Path(folder, "coco-5k", "captions.txt").is_file():
         pytest.fail(f"DAA_DATA={folder}: expected coco-5k/captions.txt in it")
     return Path(folder)
+
+
+@pytest.fixture
+def own_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let bad input reach the package's own checks: the tests' run-time type checker would refuse it before."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -17,7 +17,7 @@ def score(
     relevance: Annotated[
         list[str] | None, typer.Option(help="Relevance to judge ASP by: `tfidf`, `cider-d`, ...; may be repeated.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which split of the corpus.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Which split of the corpus.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the corpus lies, if not in $DAA_DATA.")] = None,
     key: Annotated[str | None, typer.Option(help="Name of the array, in a file of several.")] = None,
     orientation: Annotated[
