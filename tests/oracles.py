@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -72,3 +73,35 @@ def slow_average_precision_at_r(order, positives):
         if order[r - 1] in positives:
             total += sum(g in positives for g in order[:r]) / r
     return total / len(positives)
+
+
+# ---- relevance -----------------------------------------------------------------------------------------------------
+
+
+def slow_ngrams(words, n):
+    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+
+def slow_cider(candidate, references, documents, variant="cider-d"):
+    """CIDEr(-D) of a list of words against lists of words; `documents` holds every image's list of references."""
+
+    @functools.cache
+    def idf(gram):
+        df = sum(any(gram in slow_ngrams(words, len(gram)) for words in image) for image in documents)
+        return np.log(len(documents)) - np.log(max(1, df))
+
+    def weights(words, n):
+        grams = slow_ngrams(words, n)
+        return {gram: grams.count(gram) * idf(gram) for gram in set(grams)}
+
+    total = 0.0
+    for reference in references:
+        difference = max(len(candidate) - 1, 0) - max(len(reference) - 1, 0)
+        penalty = np.exp(-(difference**2) / 72) if variant == "cider-d" else 1.0
+        for n in (1, 2, 3, 4):
+            c, r = weights(candidate, n), weights(reference, n)
+            norm = np.sqrt(sum(w**2 for w in c.values()) * sum(w**2 for w in r.values()))
+            clip = min if variant == "cider-d" else lambda w, _: w
+            if norm > 0:
+                total += penalty * sum(clip(c[g], r[g]) * r[g] for g in c if g in r) / norm
+    return 10 * total / 4 / len(references)

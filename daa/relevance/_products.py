@@ -4,10 +4,10 @@ For image i and caption c they compute
 
     out[i, c] = mean over references r of i, sum over n-grams g:  phi(h_g, r_g) u_g v_g penalty[l_r, l_c]
 
-with l the lengths, h_g, r_g the counts in c and r, phi = min(h, r) r (clipped) or h r, and u, v the weights idf_g / norm
-of the two captions. For one image and one n-gram the sum over references depends only on the candidate's count and
-length: it is folded into a small table, so that an inverted index of the candidates is walked once an image, not once a
-reference.
+with l the lengths, h_g and r_g the counts in c and r, phi = min(h, r) r (clipped) or h r, and u and v the weights
+idf_g / norm in c and r. For one image and one n-gram the sum over references depends only on the candidate's count and
+length: it is folded into a small table, so that an inverted index of the candidates is walked once an image, not once
+a reference.
 """
 
 from __future__ import annotations
