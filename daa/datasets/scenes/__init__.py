@@ -1,8 +1,8 @@
 """`scenes`: a procedural data set of little pictures, each described by five people, whose truth is known exhaustively.
 
-Every picture shows one to four objects in one of nine places. Five describers write a caption each, from exact ("a small
-brown dog to the left of a red ball in the park") to hopelessly vague ("a picture with an animal in it"). A caption states
-facts; it fits a scene exactly if they are true of it, so that the matches of all captions with all images are known.
+Each picture shows one to four objects in one of nine places. Five describers write a caption each, from exact ("a small
+brown dog to the left of a red ball in the park") to hopelessly vague ("a picture with an animal in it"). A caption
+states facts and fits a scene exactly if they are true of it, so the matches of all captions with all images are known.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SPLIT_SIZES = {"train": 3000, "val": 500, "test": 1000}
 class ScenesDataset(ImageTextDataset):
     """The pictures of `scenes` with their captions, and all that the generator knows about them.
 
-    A picture is drawn when it is first asked for and kept in memory as bytes. Since captions speak of left and right, do
-    not mirror the pictures as augmentation.
+    A picture is drawn when it is first asked for and kept in memory as bytes. Captions speak of left and right, so
+    mirrored pictures are no augmentation.
 
     Args:
         corpus: the captions of the scenes.

@@ -1,17 +1,18 @@
-"""Animals and people as sketches, in units of 1 % of their height: x from 0 to 100 times the aspect, y down to 100."""
+"""Animals as sketches, in units of 1 % of their height: x from 0 to 100 times the aspect, y down to 100.
+
+Every sketch looks to the right. `variant` (0 to 8) is for what carries no meaning, such as the colour of hair.
+"""
 
 from __future__ import annotations
 
-from daa.datasets.scenes.sketch import INK, PALETTE, RGB, Sketch, darker, lighter, mix
+from daa.datasets.scenes.sketch import INK, PALETTE, RGB, Number, Sketch, darker, lighter, mix
 
 NOSE: RGB = (58, 46, 58)
 BEAK: RGB = (238, 160, 62)
 BLUSH: RGB = (240, 172, 160)
-SKIN: tuple[RGB, ...] = ((252, 214, 182), (226, 172, 128), (150, 100, 72))
-HAIR: tuple[RGB, ...] = ((96, 62, 44), (226, 182, 96), (44, 38, 46))
 
 
-def eye(s: Sketch, x: float, y: float, r: float) -> None:
+def eye(s: Sketch, x: Number, y: Number, r: Number) -> None:
     s.disc(x, y, r, INK, ink=False)
     s.disc(x + 0.3 * r, y - 0.35 * r, 0.38 * r, (255, 255, 255), ink=False)
 
@@ -86,9 +87,9 @@ def horse(s: Sketch, c: RGB, variant: int) -> None:
     dark, light = darker(c, 0.3), lighter(c, 0.3)
     mane = darker(c, 0.6) if c != PALETTE["black"] else (120, 116, 132)
     s.stroke([(20, 44), (7, 54), (8, 82)], 10, mane, taper=0.5)
-    for x, shade in ((36, dark), (66, dark), (26, c), (76, c)):
-        s.stroke([(x, 56), (x, 76), (x, 92)], 9.5, shade, taper=0.75)
-        s.rect(x - 5, 92, x + 6, 99, INK)
+    for x, shade in ((40, dark), (64, dark), (25, c), (79, c)):
+        s.stroke([(x, 56), (x, 92)], 9.5, shade, taper=0.8)
+        s.poly([(x - 4.5, 92), (x + 4.5, 92), (x + 6, 99), (x - 6, 99)], INK)
     s.blob([(17, 46), (28, 35), (54, 38), (76, 32), (86, 46), (80, 64), (52, 63), (26, 65)], c)
     s.blob([(68, 46), (80, 24), (88, 10), (98, 14), (96, 30), (86, 54)], c)
     s.layer()
@@ -106,9 +107,9 @@ def cow(s: Sketch, c: RGB, variant: int) -> None:
     dark, muzzle, horn = darker(c, 0.22), (240, 196, 180), (244, 226, 186)
     s.stroke([(16, 36), (7, 50), (8, 70)], 5, c)
     s.oval(8, 74, 5, 7, spots)
-    for x, shade in ((40, dark), (84, dark), (26, c), (98, c)):
-        s.stroke([(x, 62), (x, 90)], 13, shade)
-        s.rect(x - 7, 91, x + 7, 99, INK)
+    for x, shade in ((44, dark), (84, dark), (26, c), (102, c)):
+        s.stroke([(x, 62), (x, 92)], 12, shade)
+        s.poly([(x - 5.5, 92), (x + 5.5, 92), (x + 6.5, 99), (x - 6.5, 99)], INK)
     s.oval(48, 72, 12, 8, muzzle)
     s.blob([(14, 34), (24, 23), (60, 26), (96, 22), (108, 34), (108, 62), (92, 72), (58, 69), (26, 72), (13, 56)], c)
     s.blob([(28, 26), (46, 27), (50, 40), (38, 50), (26, 42)], spots, ink=False)
@@ -194,84 +195,4 @@ def duck(s: Sketch, c: RGB, variant: int) -> None:
     eye(s, 83, 22, 4.6)
 
 
-def person(s: Sketch, c: RGB, variant: int, girl: bool) -> None:
-    skin, hair = SKIN[variant % 3], HAIR[(variant // 3 + (2 if variant % 3 == 2 else 0)) % 3]
-    middle = 29.0 if girl else 27.5
-    raised = variant % 2 == 0
-    if girl:
-        for side in (-1, 1):
-            s.oval(middle + side * 18, 26, 6, 12, hair, angle=-side * 14)
-    for side in (-1, 1):
-        s.stroke([(middle + side * 6, 68), (middle + side * 7, 92)], 7.5, skin if girl else (84, 92, 120))
-        s.oval(middle + side * 8.5, 96, 7, 4, (92, 70, 66))
-    far_hand = (middle + 24, 38) if raised else (middle + 22, 66)
-    s.stroke([(middle + 9, 44), (middle + 18, 54 if raised else 56), far_hand], 6.5, skin)
-    s.stroke([(middle - 9, 44), (middle - 18, 56), (middle - 21, 66)], 6.5, skin)
-    if girl:
-        s.blob(
-            [
-                (middle - 9, 38),
-                (middle + 9, 38),
-                (middle + 12, 54),
-                (middle + 21, 78),
-                (middle, 81),
-                (middle - 21, 78),
-                (middle - 12, 54),
-            ],
-            c,
-        )
-        s.stroke([(middle - 18, 76), (middle, 78.5), (middle + 18, 76)], 2.5, lighter(c, 0.5), ink=False)
-        s.stroke([(middle - 10, 55), (middle, 57), (middle + 10, 55)], 2.8, darker(c, 0.3), ink=False)
-    else:
-        s.rect(middle - 13, 66, middle + 13, 78, (84, 92, 120), radius=3)
-        s.rect(middle - 13.5, 38, middle + 13.5, 70, c, radius=6)
-        s.rect(middle - 13, 50, middle + 13, 55, lighter(c, 0.55), ink=False)
-    for side in (-1, 1):
-        s.stroke([(middle + side * 10, 43), (middle + side * 15.5, 51)], 8.5, c, ink=girl is False)
-    s.layer()
-    if girl:
-        s.disc(middle, 19, 18.5, hair)
-    s.oval(middle, 21, 16.5, 17, skin)
-    if girl:
-        s.blob(
-            [
-                (middle - 17, 20),
-                (middle - 12, 5),
-                (middle, 1),
-                (middle + 12, 5),
-                (middle + 17, 20),
-                (middle + 8, 11),
-                (middle - 4, 10),
-            ],
-            hair,
-            ink=False,
-        )
-    else:
-        s.blob(
-            [
-                (middle - 17, 21),
-                (middle - 15, 6),
-                (middle - 2, 0),
-                (middle + 13, 4),
-                (middle + 17, 19),
-                (middle + 10, 11),
-                (middle - 2, 12),
-                (middle - 10, 11),
-            ],
-            hair,
-        )
-    for side in (-1, 1):
-        eye(s, middle + side * 6, 22, 2.5)
-        s.oval(middle + side * 9.5, 28, 3, 2, mix(skin, (236, 120, 110), 0.45), ink=False)
-    s.stroke([(middle - 5, 29.5), (middle, 32.5), (middle + 5, 29.5)], 1.8, (128, 58, 58), ink=False)
-
-
-def boy(s: Sketch, c: RGB, variant: int) -> None:
-    person(s, c, variant, girl=False)
-
-
-def girl(s: Sketch, c: RGB, variant: int) -> None:
-    person(s, c, variant, girl=True)
-
-
-ANIMALS = {f.__name__: f for f in (dog, cat, rabbit, horse, cow, sheep, bird, duck, boy, girl, flying_bird)}
+ANIMALS = {f.__name__: f for f in (dog, cat, rabbit, horse, cow, sheep, bird, duck, flying_bird)}

@@ -33,7 +33,7 @@ class Dice:
     def chance(self, probability: float) -> bool:
         return self.uniform() < probability
 
-    def between(self, low: float, high: float) -> float:
+    def between(self, low: int | float, high: int | float) -> float:
         return low + (high - low) * self.uniform()
 
     def pick(self, options: Sequence[T]) -> T:
@@ -77,10 +77,8 @@ def _kinds_at(place: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 
 def _random_object(dice: Dice, place: str, others: Sequence[SceneObject]) -> SceneObject:
-    if others and dice.chance(0.20):
-        kind = dice.pick(others).kind
-    else:
-        kind = dice.weighted(*_kinds_at(place))
+    again = bool(others) and dice.chance(0.20)
+    kind = dice.pick(others).kind if again else dice.weighted(*_kinds_at(place))
     traits = KINDS[kind]
     size = dice.weighted(tuple(SIZES), (0.30, 0.42, 0.28))
     height = traits.height * SIZES[size] * dice.between(0.95, 1.05)

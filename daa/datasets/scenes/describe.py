@@ -18,7 +18,7 @@ STRIKING = ("red", "orange", "pink", "purple")
 
 @dataclass(frozen=True)
 class Describer:
-    """A way of describing: how many objects are mentioned (weights of 1 to 4) and how likely each kind of detail is."""
+    """A way of describing: how many objects are mentioned (weights of 1 to 4), and the chance of each detail."""
 
     name: str
     mentions: tuple[float, float, float, float]
@@ -36,11 +36,11 @@ class Describer:
 
 
 DESCRIBERS = (
-    Describer("exact", (0.10, 0.35, 0.35, 0.20), 0.03, 0.75, 0.40, 0.85, 0.05, 0.25, 0.6, 0.12, 0.4, 0.15),
-    Describer("everyday", (0.35, 0.45, 0.20, 0.00), 0.10, 0.30, 0.15, 0.60, 0.15, 0.15, 0.5, 0.04, 0.2, 0.50),
-    Describer("colourful", (0.45, 0.45, 0.10, 0.00), 0.60, 0.90, 0.20, 0.30, 0.40, 0.15, 0.3, 0.04, 0.1, 0.30),
-    Describer("relational", (0.05, 0.80, 0.15, 0.00), 0.30, 0.30, 0.15, 0.25, 0.40, 0.90, 0.2, 0.30, 0.3, 0.30),
-    Describer("vague", (0.65, 0.35, 0.00, 0.00), 0.85, 0.12, 0.12, 0.45, 0.55, 0.05, 0.6, 0.05, 0.2, 0.30, 0.12),
+    Describer("exact", (0.20, 0.50, 0.22, 0.08), 0.04, 0.65, 0.28, 0.60, 0.10, 0.20, 0.6, 0.08, 0.3, 0.15),
+    Describer("everyday", (0.52, 0.43, 0.05, 0.00), 0.12, 0.26, 0.10, 0.48, 0.25, 0.10, 0.5, 0.04, 0.15, 0.50),
+    Describer("colourful", (0.58, 0.40, 0.02, 0.00), 0.60, 0.85, 0.12, 0.25, 0.50, 0.10, 0.3, 0.03, 0.1, 0.30),
+    Describer("relational", (0.10, 0.85, 0.05, 0.00), 0.45, 0.18, 0.08, 0.15, 0.55, 0.85, 0.2, 0.25, 0.3, 0.30),
+    Describer("vague", (0.68, 0.32, 0.00, 0.00), 0.85, 0.10, 0.12, 0.45, 0.55, 0.05, 0.6, 0.05, 0.15, 0.30, 0.12),
 )
 
 
@@ -64,7 +64,7 @@ def describe(scene: Scene, describer: int, dice: Dice) -> Description:
 
 
 def describe_all(scene: Scene, dice: Dice) -> list[Description]:
-    """Five captions of a scene, one a describer, in random order; nobody repeats a sentence if another comes to mind."""
+    """Five captions, one a describer, in random order; a sentence is repeated only if nothing else comes to mind."""
     written: list[Description] = []
     for describer in dice.shuffled(range(len(DESCRIBERS))):
         description = describe(scene, describer, dice)
@@ -82,9 +82,8 @@ def _choose_facts(scene: Scene, manner: Describer, dice: Dice) -> Facts:
     relations: tuple[tuple[int, str, int], ...] = ()
     setting = _choose_setting(scene, manner, dice) if dice.chance(manner.setting) else None
     if len(things) > 1 and dice.chance(manner.relation):
-        related = [
-            (a, relation, b) for a in things for b in things for relation in RELATIONS if relation_holds(relation, a, b)
-        ]
+        pairs = [(a, b) for a in things for b in things if a is not b]
+        related = [(a, relation, b) for a, b in pairs for relation in RELATIONS if relation_holds(relation, a, b)]
         if related:
             a, relation, b = dice.pick(related)
             relations = ((0, relation, 1),)

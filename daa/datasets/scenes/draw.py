@@ -9,12 +9,14 @@ from PIL import Image, ImageDraw
 
 from daa.datasets.scenes.animals import ANIMALS
 from daa.datasets.scenes.compose import Dice
+from daa.datasets.scenes.people import PEOPLE
 from daa.datasets.scenes.places import PLACE_ART
 from daa.datasets.scenes.sketch import OUTLINE, PALETTE, Sketch
 from daa.datasets.scenes.things import THINGS
-from daa.datasets.scenes.world import PLACES, Scene, SceneObject
+from daa.datasets.scenes.vehicles import VEHICLES
+from daa.datasets.scenes.world import KINDS, PLACES, Scene, SceneObject
 
-ART = ANIMALS | THINGS
+ART = ANIMALS | PEOPLE | VEHICLES | THINGS
 VIEWS = 8  # how many views there are of each place
 NOISE = 3.0  # standard deviation of the grain, in steps of 1/255
 TILT = {
@@ -27,7 +29,17 @@ TILT = {
     "flower": 6.0,
     "palm": 3.0,
 }
-SHADOW = {"snow": (176, 194, 220), "night": (52, 60, 108), "street": (84, 86, 98), "room": (160, 124, 92)}
+SHADOWS = {
+    "beach": (222, 190, 134),
+    "park": (104, 164, 80),
+    "street": (84, 86, 98),
+    "snow": (176, 194, 220),
+    "night": (52, 60, 108),
+    "desert": (208, 160, 98),
+    "farm": (122, 164, 78),
+    "mountains": (92, 152, 78),
+    "room": (160, 124, 92),
+}
 
 
 def draw_scene(scene: Scene, size: int = 128, noise: bool = True) -> Image.Image:
@@ -61,7 +73,8 @@ def draw_scene(scene: Scene, size: int = 128, noise: bool = True) -> Image.Image
 
 
 def _paint(draw: ImageDraw.ImageDraw, thing: SceneObject, side: int) -> None:
-    sketch, aspect = _sketch(thing.kind, thing.colour, thing.in_air, int(5e5 * (thing.tilt + 1)) % 9)
+    variant = int(5e5 * (thing.tilt + 1)) % 9 if thing.kind in PEOPLE else 0
+    sketch, aspect = _sketch(thing.kind, thing.colour, thing.in_air, variant)
     unit = thing.height * side / 100
     angle = np.radians(TILT.get(thing.kind, 0.0) * thing.tilt)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -76,8 +89,6 @@ def _paint(draw: ImageDraw.ImageDraw, thing: SceneObject, side: int) -> None:
 
 @lru_cache(maxsize=2048)
 def _sketch(kind: str, colour: str, in_air: bool, variant: int) -> tuple[Sketch, float]:
-    from daa.datasets.scenes.world import KINDS
-
     sketch = Sketch()
     ART["flying_bird" if kind == "bird" and in_air else kind](sketch, PALETTE[colour], variant)
     return sketch, KINDS[kind].aspect
@@ -88,7 +99,7 @@ def _paint_shadow(draw: ImageDraw.ImageDraw, thing: SceneObject, place: str, sid
         return
     rx, ry = 0.48 * thing.width * side, 0.018 * side + 0.02 * thing.height * side
     x, y = thing.x * side, (thing.y - 0.004) * side
-    draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=SHADOW_COLOURS[place])
+    draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=SHADOWS[place])
 
 
 @lru_cache(maxsize=len(PLACES) * VIEWS)
@@ -107,12 +118,3 @@ def _with_grain(picture: Image.Image, grain: int) -> Image.Image:
     pixels = np.asarray(picture, dtype=np.float32) * light.astype(np.float32)
     pixels += NOISE * generator.standard_normal(pixels.shape, dtype=np.float32)
     return Image.fromarray(np.clip(pixels + 0.5, 0, 255).astype(np.uint8))
-
-
-SHADOW_COLOURS = {
-    "beach": (222, 190, 134),
-    "park": (104, 164, 80),
-    "desert": (208, 160, 98),
-    "farm": (122, 164, 78),
-    "mountains": (92, 152, 78),
-} | SHADOW

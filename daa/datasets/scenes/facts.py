@@ -10,7 +10,7 @@ from daa.datasets.scenes.world import CONCEPTS, SETTINGS, Scene, SceneObject, re
 
 @dataclass(frozen=True)
 class Mention:
-    """A noun phrase: at least `count` objects of a concept, with a colour, a size, on a side, in the air, as far as stated."""
+    """A noun phrase: at least `count` objects of a concept, of a colour, size, side, in the air: as far as stated."""
 
     concept: str
     colour: str | None = None
@@ -39,10 +39,11 @@ class Facts:
     """All that a caption states.
 
     It is true of a scene if the scene's place is in `setting` (where stated) and distinct objects can be chosen for the
-    mentions, `count` for each ("two dogs" means at least two, and "a dog and an animal" needs two animals), such that every
-    chosen object fits its mention and every relation holds between the objects chosen for the mentions it joins. A relation
-    `(i, relation, j)` speaks of mentions `i` and `j`, whose counts are 1. Only objects count, not the place they are in:
-    grass is not "something green".
+    mentions, `count` for each, such that every chosen object fits its mention and every relation holds between the
+    objects chosen for the mentions it joins. So "two dogs" means at least two, "a dog and an animal" needs two animals,
+    and "a red dog left of a ball" one dog that is both red and left of some ball. A relation `(i, relation, j)` speaks
+    of mentions `i` and `j`, whose counts are 1. Only objects count, not the place they are in: grass is not "something
+    green".
     """
 
     mentions: tuple[Mention, ...]
@@ -59,9 +60,10 @@ class Facts:
 
 
 def witness(facts: Facts, scene: Scene) -> tuple[int, ...] | None:
-    """The objects that make a caption true: for each of `facts.roles()` an index into `scene.objects`, None if it is false.
+    """The objects that make a caption true: an index into `scene.objects` for each of `facts.roles()`; None if false.
 
-    >>> ball, dog = SceneObject("ball", "red", "small", 0.3, 0.8, 0.1), SceneObject("dog", "black", "small", 0.6, 0.8, 0.2)
+    >>> ball = SceneObject("ball", "red", "small", x=0.3, y=0.8, height=0.1)
+    >>> dog = SceneObject("dog", "black", "small", x=0.6, y=0.8, height=0.2)
     >>> witness(Facts((Mention("dog"), Mention("toy")), ((1, "left of", 0),)), Scene("park", (ball, dog)))
     (1, 0)
     >>> witness(Facts((Mention("dog", colour="red"),)), Scene("park", (ball, dog))) is None

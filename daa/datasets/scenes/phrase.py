@@ -32,7 +32,7 @@ def caption_text(facts: Facts, synonym: float, dice: Dice) -> str:
     ends_with_place = facts.mentions[-1].side is not None or facts.mentions[-1].in_air
     if not where:
         frames = [what, what, f"there {be} {what}", f"{dice.pick(OPENINGS)} {what}", f"you can see {what}"]
-        return dice.pick([*frames, f"a picture with {what} in it"])
+        return dice.pick(frames if ends_with_place else [*frames, f"a picture with {what} in it"])
     first = [f"{where} there {be} {what}", f"{where}, {what}", f"{where} you can see {what}"]
     last = [f"{what} {where}", f"{what} {where}", f"there {be} {what} {where}", f"{dice.pick(OPENINGS)} {what} {where}"]
     return dice.pick(first if ends_with_place else [*first[:1], *last])

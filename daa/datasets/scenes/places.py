@@ -1,4 +1,7 @@
-"""The places as sketches, in units of 1 % of the picture. No place contains anything that a caption could name as an object."""
+"""The places as sketches, in units of 1 % of the picture.
+
+No place contains anything that a caption could name as an object.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,24 @@ import math
 from collections.abc import Callable
 
 from daa.datasets.scenes.compose import Dice
-from daa.datasets.scenes.sketch import RGB, Sketch, darker, lighter, mix
+from daa.datasets.scenes.sketch import RGB, Number, Sketch, darker, lighter, mix
 from daa.datasets.scenes.world import HORIZON
 
 LINE = 100 * HORIZON
 CLOUD: RGB = (250, 252, 254)
 
 
-def sky(s: Sketch, top: RGB, bottom: RGB, until: float = LINE) -> None:
-    for k in range(12):
-        s.rect(-1, until * k / 12, 101, until + 1, mix(top, bottom, k / 11), ink=False)
+def sky(s: Sketch, top: RGB, bottom: RGB, until: Number = LINE) -> None:
+    for k in range(40):
+        s.rect(-1, until * k / 40, 101, until + 1, mix(top, bottom, k / 39), ink=False)
 
 
-def ground(s: Sketch, near: RGB, far: RGB, start: float = LINE) -> None:
-    for k in range(8):
-        s.rect(-1, start + (100 - start) * k / 8, 101, 101, mix(far, near, k / 7), ink=False)
+def ground(s: Sketch, near: RGB, far: RGB, start: Number = LINE) -> None:
+    for k in range(30):
+        s.rect(-1, start + (100 - start) * k / 30, 101, 101, mix(far, near, k / 29), ink=False)
 
 
-def cloud(s: Sketch, x: float, y: float, size: float, fill: RGB = CLOUD) -> None:
+def cloud(s: Sketch, x: Number, y: Number, size: Number, fill: RGB = CLOUD) -> None:
     for dx, dy, r in ((-0.9, 0.15, 0.55), (0.0, -0.15, 0.75), (0.8, 0.1, 0.6)):
         s.disc(x + dx * size, y + dy * size, r * size, fill, ink=False)
     s.rect(x - 1.3 * size, y + 0.1 * size, x + 1.3 * size, y + 0.65 * size, fill, ink=False, radius=0.27 * size)
@@ -40,7 +43,7 @@ def sun(s: Sketch, dice: Dice, fill: RGB = (255, 236, 150)) -> None:
     s.disc(x, y, 6.5, fill, ink=False)
 
 
-def hills(s: Sketch, dice: Dice, fill: RGB, height: float) -> None:
+def hills(s: Sketch, dice: Dice, fill: RGB, height: Number) -> None:
     phase, wave = dice.between(0, 6.3), dice.between(22, 34)
     tops = [(x, LINE - height * (0.55 + 0.45 * math.sin(phase + x / wave))) for x in range(-4, 108, 4)]
     s.poly([(-4, LINE + 2), *tops, (104, LINE + 2)], fill, ink=False)
@@ -54,7 +57,7 @@ def tufts(s: Sketch, dice: Dice, fill: RGB, many: int = 14) -> None:
             s.stroke([(x, y), (x + lean * size * 0.8, y - size * 1.5)], 0.45 * size, fill, ink=False)
 
 
-def specks(s: Sketch, dice: Dice, fill: RGB, many: int, low: float = LINE + 3) -> None:
+def specks(s: Sketch, dice: Dice, fill: RGB, many: int, low: Number = LINE + 3) -> None:
     for _ in range(many):
         s.oval(dice.between(0, 100), dice.between(low, 99), dice.between(0.5, 1.6), 0.45, fill, ink=False)
 
@@ -111,15 +114,17 @@ def street(s: Sketch, dice: Dice) -> None:
 
 
 def snow(s: Sketch, dice: Dice) -> None:
-    sky(s, (166, 196, 220), (222, 232, 240))
-    hills(s, dice, (206, 220, 234), 14)
-    hills(s, dice, (222, 232, 242), 8)
-    ground(s, (246, 250, 254), (226, 236, 246))
-    for _ in range(6):
-        x, y = dice.between(0, 90), dice.between(66, 96)
-        s.stroke([(x, y), (x + 7, y + 1.2), (x + 14, y)], 1.0, (208, 222, 238), ink=False)
-    for _ in range(46):
-        s.disc(dice.between(0, 100), dice.between(0, 96), dice.between(0.5, 1.1), (255, 255, 255), ink=False)
+    sky(s, (142, 178, 212), (214, 226, 238))
+    hills(s, dice, (186, 206, 228), 17)
+    hills(s, dice, (208, 222, 238), 9)
+    ground(s, (248, 251, 255), (230, 238, 248))
+    for _ in range(4):
+        x, y, size = dice.between(-5, 85), dice.between(LINE + 8, 97), dice.between(8, 15)
+        drift = [(x, y), (x + size, y - 0.22 * size), (x + 2.2 * size, y), (x + size, y + 0.05 * size)]
+        s.blob(drift, (214, 226, 242), ink=False)
+        s.blob([(a - 0.8, b + 1.1) for a, b in drift], (246, 250, 254), ink=False)
+    for _ in range(52):
+        s.disc(dice.between(0, 100), dice.between(0, 97), dice.between(0.4, 1.2), (255, 255, 255), ink=False)
 
 
 def night(s: Sketch, dice: Dice) -> None:
@@ -166,9 +171,9 @@ def farm(s: Sketch, dice: Dice) -> None:
             ink=False,
         )
     for x in range(2, 104, 12):
-        s.rect(x, 61, x + 2, 72, (206, 176, 138), ink=False, radius=0.6)
+        s.rect(x, 61, x + 2, 72, (176, 132, 92), ink=False, radius=0.6)
     for y in (63.5, 67.5):
-        s.rect(-1, y, 101, y + 1.6, (218, 190, 150), ink=False)
+        s.rect(-1, y, 101, y + 1.6, (192, 148, 106), ink=False)
     tufts(s, dice, (112, 160, 74), 14)
 
 

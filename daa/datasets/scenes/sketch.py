@@ -9,7 +9,8 @@ import numpy as np
 from PIL import ImageDraw
 
 RGB = tuple[int, int, int]
-Point = tuple[float, float]
+Number = int | float
+Point = tuple[Number, Number]
 
 PALETTE: dict[str, RGB] = {
     "red": (222, 68, 62),
@@ -28,7 +29,7 @@ INK: RGB = (50, 42, 58)
 OUTLINE = 0.0085  # width of the outline as a fraction of the picture
 
 
-def mix(a: RGB, b: RGB, share: float) -> RGB:
+def mix(a: RGB, b: RGB, share: Number) -> RGB:
     """`share` of colour `b` in colour `a`.
 
     >>> mix((0, 0, 0), (200, 100, 50), 0.5)
@@ -39,7 +40,11 @@ def mix(a: RGB, b: RGB, share: float) -> RGB:
 
 
 def darker(colour: RGB, share: float = 0.25) -> RGB:
-    return mix(colour, (38, 26, 62), share)
+    """A shade: of a colour a little redder, so that yellow does not turn olive; of a grey a little bluer."""
+    red, green, blue = colour
+    if max(colour) - min(colour) < 25:
+        return mix(colour, (52, 58, 92), 0.8 * share)
+    return round(red * (1 - 0.62 * share)), round(green * (1 - 0.92 * share)), round(blue * (1 - 0.80 * share))
 
 
 def lighter(colour: RGB, share: float = 0.35) -> RGB:
@@ -58,7 +63,7 @@ class Shape:
 
 
 class Sketch:
-    """A list of polygons in any unit, y pointing down. Shapes of one layer share one outline; later layers lie above."""
+    """Polygons in any unit, y pointing down. Shapes of one layer share one outline; later layers lie above."""
 
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
@@ -77,21 +82,23 @@ class Sketch:
         """A smooth closed curve through the points (Catmull-Rom)."""
         self.poly(_smooth(np.asarray(points, dtype=np.float64), closed=True), fill, ink)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, fill: RGB, angle: float = 0.0, ink: bool = True) -> None:
+    def oval(
+        self, x: Number, y: Number, rx: Number, ry: Number, fill: RGB, angle: Number = 0.0, ink: bool = True
+    ) -> None:
         """An ellipse about (x, y), turned clockwise by `angle` degrees."""
         self.poly(_ellipse(x, y, rx, ry, angle), fill, ink)
 
-    def disc(self, x: float, y: float, r: float, fill: RGB, ink: bool = True) -> None:
+    def disc(self, x: Number, y: Number, r: Number, fill: RGB, ink: bool = True) -> None:
         self.oval(x, y, r, r, fill, ink=ink)
 
     def stroke(
         self,
         points: Sequence[Point],
-        width: float,
+        width: Number,
         fill: RGB,
         ink: bool = True,
         smooth: bool = True,
-        taper: float = 1.0,
+        taper: Number = 1.0,
     ) -> None:
         """A thick line with round ends; its width goes from `width` to `taper * width`."""
         line = np.asarray(points, dtype=np.float64)
@@ -100,7 +107,14 @@ class Sketch:
         self.poly(_thick(line, width / 2, taper), fill, ink)
 
     def rect(
-        self, left: float, top: float, right: float, bottom: float, fill: RGB, ink: bool = True, radius: float = 0.0
+        self,
+        left: Number,
+        top: Number,
+        right: Number,
+        bottom: Number,
+        fill: RGB,
+        ink: bool = True,
+        radius: Number = 0.0,
     ) -> None:
         """A rectangle with round corners."""
         if radius == 0:
@@ -115,7 +129,7 @@ class Sketch:
         ]
         self.poly(np.concatenate(arcs), fill, ink)
 
-    def paint(self, draw: ImageDraw.ImageDraw, matrix: np.ndarray, offset: np.ndarray, outline: float) -> None:
+    def paint(self, draw: ImageDraw.ImageDraw, matrix: np.ndarray, offset: np.ndarray, outline: Number) -> None:
         """Paints the sketch.
 
         Args:
@@ -150,7 +164,7 @@ def _direction(matrix: np.ndarray) -> np.ndarray:
     return matrix / np.sqrt(abs(np.linalg.det(matrix)))
 
 
-def _ellipse(x: float, y: float, rx: float, ry: float, angle: float) -> np.ndarray:
+def _ellipse(x: Number, y: Number, rx: Number, ry: Number, angle: Number) -> np.ndarray:
     turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     circle = np.stack([rx * np.cos(turn), ry * np.sin(turn)], axis=1)
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
@@ -173,7 +187,7 @@ def _smooth(points: np.ndarray, closed: bool, steps: int = 6) -> np.ndarray:
     return np.concatenate(pieces if closed else [*pieces, points[-1:]])
 
 
-def _thick(line: np.ndarray, radius: float, taper: float) -> np.ndarray:
+def _thick(line: np.ndarray, radius: Number, taper: Number) -> np.ndarray:
     """The outline of a thick line: one side forth, a round end, the other side back, a round end."""
     along = np.gradient(line, axis=0)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)

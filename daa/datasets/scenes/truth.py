@@ -1,7 +1,7 @@
 """Exhaustive truth: which caption fits which scene, decided for all pairs from the facts.
 
-Each elementary question ("is slot 2 a red animal?") is answered for all scenes at once and packed into one Python integer,
-one bit a scene; a caption is then a few ANDs and ORs of such integers.
+Each elementary question ("is object 2 red?") is answered for all scenes at once and packed into one Python integer, one
+bit a scene; a caption is then a few ANDs and ORs of such integers.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ SIDE_WORDS = {
     "middle": ("in the middle", "in the centre"),
     "right": ("on the right", "on the right side"),
 }
-IN_AIR_WORDS = ("in the air", "up in the air", "in flight")
+IN_AIR_WORDS = ("in the air", "up in the air", "overhead")
 
 SETTING_WORDS: dict[str, tuple[str, ...]] = {
     "beach": ("on the beach", "at the beach", "by the sea", "at the seaside"),

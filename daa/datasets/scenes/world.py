@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 MAX_OBJECTS = 4
 HORIZON = 0.56  # where the ground begins, as a fraction of the picture's height from above
-SIZES = {"small": 0.70, "medium": 1.0, "large": 1.40}
+SIZES = {"small": 0.72, "medium": 1.0, "large": 1.40}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What all objects of a kind share. `height` is a fraction of the picture (at medium size), `aspect` width/height."""
+    """What all objects of a kind share: height at medium size (a fraction of the picture), width / height, ..."""
 
     height: float
     aspect: float
@@ -21,33 +22,33 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "dog": Kind(0.24, 1.15, ("brown", "black", "white", "grey"), weight=2.2),
-    "cat": Kind(0.22, 0.90, ("orange", "black", "grey", "white"), weight=1.8),
-    "rabbit": Kind(0.21, 0.85, ("white", "grey", "brown")),
-    "horse": Kind(0.35, 1.15, ("brown", "black", "white")),
-    "cow": Kind(0.30, 1.35, ("white", "brown", "black")),
-    "sheep": Kind(0.22, 1.25, ("white", "black")),
-    "bird": Kind(0.15, 1.25, ("blue", "red", "yellow", "black"), stands="both", weight=1.4),
-    "duck": Kind(0.17, 1.10, ("yellow", "white", "brown")),
-    "car": Kind(0.20, 2.0, ("red", "blue", "yellow", "green", "black", "white"), weight=1.6),
-    "bus": Kind(0.30, 1.75, ("red", "yellow", "blue", "green")),
-    "bicycle": Kind(0.24, 1.6, ("red", "blue", "green", "black", "pink")),
-    "boat": Kind(0.30, 1.0, ("red", "blue", "white", "yellow"), stands="water", weight=3.0),
-    "plane": Kind(0.17, 2.1, ("white", "red", "blue", "yellow"), stands="air"),
-    "ball": Kind(0.13, 1.0, ("red", "blue", "yellow", "green", "pink", "orange", "purple"), weight=1.6),
-    "kite": Kind(0.30, 0.75, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air", weight=1.2),
-    "balloon": Kind(0.30, 0.50, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air"),
-    "teddy": Kind(0.20, 0.90, ("brown", "white", "pink")),
-    "boy": Kind(0.34, 0.55, ("red", "blue", "green", "yellow", "orange"), weight=2.0),
-    "girl": Kind(0.34, 0.58, ("red", "pink", "purple", "yellow", "blue"), weight=2.0),
+    "dog": Kind(0.26, 1.15, ("brown", "black", "white", "grey"), weight=2.2),
+    "cat": Kind(0.24, 0.90, ("orange", "black", "grey", "white"), weight=1.8),
+    "rabbit": Kind(0.23, 0.85, ("white", "grey", "brown")),
+    "horse": Kind(0.36, 1.15, ("brown", "black", "white")),
+    "cow": Kind(0.31, 1.35, ("white", "brown", "black"), weight=1.3),
+    "sheep": Kind(0.24, 1.25, ("white", "black"), weight=1.2),
+    "bird": Kind(0.17, 1.25, ("blue", "red", "yellow", "black"), stands="both", weight=1.4),
+    "duck": Kind(0.19, 1.10, ("yellow", "white", "brown")),
+    "car": Kind(0.21, 2.0, ("red", "blue", "yellow", "green", "black", "white"), weight=1.6),
+    "bus": Kind(0.30, 1.75, ("red", "yellow", "blue", "green"), weight=1.6),
+    "bicycle": Kind(0.25, 1.6, ("red", "blue", "green", "black", "pink"), weight=1.2),
+    "boat": Kind(0.30, 1.0, ("red", "blue", "white", "yellow"), stands="water", weight=2.2),
+    "plane": Kind(0.17, 2.1, ("white", "red", "blue", "yellow"), stands="air", weight=0.8),
+    "ball": Kind(0.15, 1.0, ("red", "blue", "yellow", "green", "pink", "orange", "purple"), weight=1.6),
+    "kite": Kind(0.31, 0.75, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air"),
+    "balloon": Kind(0.31, 0.50, ("red", "yellow", "purple", "green", "orange", "pink", "blue"), stands="air"),
+    "teddy": Kind(0.23, 0.90, ("brown", "white", "pink")),
+    "boy": Kind(0.36, 0.55, ("red", "blue", "green", "yellow", "orange"), weight=2.0),
+    "girl": Kind(0.36, 0.58, ("red", "pink", "purple", "yellow", "blue"), weight=2.0),
     "tree": Kind(0.46, 0.80, ("green", "orange", "pink"), stands="back", weight=1.5),
-    "palm": Kind(0.46, 0.85, ("green",), stands="back"),
-    "flower": Kind(0.20, 0.60, ("red", "yellow", "pink", "purple", "orange", "white", "blue"), weight=1.2),
-    "cactus": Kind(0.30, 0.75, ("green",)),
+    "palm": Kind(0.46, 0.85, ("green",), stands="back", weight=1.8),
+    "flower": Kind(0.23, 0.60, ("red", "yellow", "pink", "purple", "orange", "white", "blue"), weight=1.4),
+    "cactus": Kind(0.31, 0.75, ("green",), weight=1.6),
     "house": Kind(0.40, 1.10, ("red", "yellow", "white", "blue", "pink"), stands="back", weight=1.2),
-    "tent": Kind(0.28, 1.45, ("orange", "green", "blue", "red"), stands="back", weight=0.8),
-    "umbrella": Kind(0.32, 1.10, ("red", "blue", "yellow", "green", "pink", "purple")),
-    "snowman": Kind(0.33, 0.75, ("red", "blue", "green", "purple")),
+    "tent": Kind(0.29, 1.45, ("orange", "green", "blue", "red"), stands="back", weight=0.8),
+    "umbrella": Kind(0.33, 1.10, ("red", "blue", "yellow", "green", "pink", "purple"), weight=1.2),
+    "snowman": Kind(0.35, 0.75, ("red", "blue", "green", "purple"), weight=3.0),
 }
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
 
@@ -95,7 +96,7 @@ SIDES = ("left", "middle", "right")
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One object: `x` is its centre, `y` the line it stands on (or its lower end in the air), as fractions from the top left."""
+    """One object: `x` is its centre, `y` its lower end, as fractions of the picture from the top left."""
 
     kind: str
     colour: str
@@ -107,11 +108,11 @@ class SceneObject:
     tilt: float = 0.0
     in_air: bool = False
 
-    @property
+    @cached_property
     def width(self) -> float:
         return self.height * KINDS[self.kind].aspect
 
-    @property
+    @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) as fractions of the picture."""
         return self.x - self.width / 2, self.y - self.height, self.x + self.width / 2, self.y
@@ -138,9 +139,9 @@ class Scene:
 def relation_holds(relation: str, a: SceneObject, b: SceneObject) -> bool:
     """Whether the drawing shows `a` in the relation to `b`.
 
-    Left of: the centres differ by 15 % of the width or more. Above: `a` is in the air, wholly higher than `b`, which is not,
-    and at most 30 % aside. Next to: both on the ground, at most 8 % apart sideways and 12 % in depth. In front of: both
-    on the ground, `a` nearer, and they share at least 40 % of the narrower one's width.
+    Left of: the centres differ by 15 % of the width or more. Above: `a` is in the air, wholly higher than `b`, which is
+    not, and at most 30 % aside. Next to: both on the ground, at most 8 % apart sideways and 12 % in depth. In front of:
+    both on the ground, `a` nearer, and they share at least 40 % of the narrower one's width.
 
     >>> ball, dog = (SceneObject(kind, "brown", "medium", x, 0.8, 0.2) for kind, x in (("ball", 0.3), ("dog", 0.5)))
     >>> [relation for relation in RELATIONS if relation_holds(relation, ball, dog)]
