@@ -12,6 +12,7 @@ from torch import Tensor
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
 from daa.ranks import TIE_POLICIES, ranks
+from daa.ranks._threads import threads_for
 
 
 def average_semantic_precision(
@@ -83,14 +84,16 @@ def asp_metric(relevance: str, ties: str = "average") -> Metric:
         if ties == "ordinal":
             by_score = ranks(queries.scores, "ordinal").astype(np.int32)
             by_relevance = ranks(queries.relevance(relevance), "ordinal").astype(np.int32)
-            return _mean_ratio(by_score, by_score, by_relevance, by_relevance)
-        ranges = (*queries.score_ranges, *queries.relevance_ranges(relevance))
+            ranges = (by_score, by_score, by_relevance, by_relevance)
+        else:
+            ranges = (*queries.score_ranges, *queries.relevance_ranges(relevance))
         if ties == "competition":
-            return _mean_ratio(ranges[0], ranges[0], ranges[2], ranges[2])
-        if ties == "average":
-            return _mean_ratio(*ranges)
-        harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, queries.scores.shape[1] + 1))])
-        return _expected_ratio(*ranges, harmonic)
+            ranges = (ranges[0], ranges[0], ranges[2], ranges[2])
+        with threads_for(queries.scores.size):
+            if ties != "expected":
+                return _mean_ratio(*ranges)
+            harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, queries.scores.shape[1] + 1))])
+            return _expected_ratio(*ranges, harmonic)
 
     return asp
 

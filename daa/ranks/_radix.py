@@ -12,6 +12,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit, prange
 
+from daa.ranks._threads import threads_for
+
 DIGIT_BITS = 11
 N_DIGITS = 1 << DIGIT_BITS
 
@@ -95,12 +97,14 @@ def _ordinal(rows, result, key_type):
 
 def tie_ranges_kernel(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> None:
     """Fill `first`, `last` (int32) with the ranks each item's tie group spans, for float32 or float64 rows [r, n]."""
-    _tie_ranges(rows, first, last, _key_type(rows))
+    with threads_for(rows.size):
+        _tie_ranges(rows, first, last, _key_type(rows))
 
 
 def ordinal_kernel(rows: np.ndarray, result: np.ndarray) -> None:
     """Fill `result` (int32) with the ordinal ranks of float32 or float64 rows [r, n]."""
-    _ordinal(rows, result, _key_type(rows))
+    with threads_for(rows.size):
+        _ordinal(rows, result, _key_type(rows))
 
 
 def _key_type(rows: np.ndarray) -> type:
