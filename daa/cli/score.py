@@ -15,7 +15,8 @@ def score(
     scores: Annotated[Path, typer.Option(help="Similarity matrix: .npy, .npz, .safetensors or .pt.")],
     corpus: Annotated[str, typer.Option(help="Which images and captions: `coco-5k`, `scenes`, ...")] = "coco-5k",
     relevance: Annotated[
-        list[str] | None, typer.Option(help="Relevance to judge ASP by: `tfidf`, `cider-d`, ...; may be repeated.")
+        list[str] | None,
+        typer.Option(help="What ASP is judged by: `tfidf`, `cider-d`, ..., or `none`; may be repeated."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Which split of the corpus.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the corpus lies, if not in $DAA_DATA.")] = None,
@@ -47,7 +48,7 @@ def score(
     from daa.scores import orient, read_matrix
 
     matrix = read_matrix(scores, key)
-    chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"])]
+    chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
     texts = load_corpus(corpus, split=split, root=root)
     matrix, transposed = orient(matrix, (texts.n_images, texts.n_captions), orientation)
     Blocks(matrix, "scores")  # refused now if it cannot be scored, before the relevance takes its time
@@ -56,7 +57,7 @@ def score(
         notes.print("scores: rows are captions, columns are images; transposed")
     if folds is None and texts.n_images == 5000:
         folds = 1000
-    with Progress(console=notes, transient=True) as progress:
+    with Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress:
         task = progress.add_task("relevance", total=None)
         fitted = [one.fit(texts) for one in chosen]
         progress.update(task, description="ranking", total=texts.n_images + texts.n_captions)

@@ -58,6 +58,8 @@ def evaluate(
     0.75
     """
     shape = (corpus.n_images, corpus.n_captions)
+    if fold_size is not None and (fold_size < 1 or corpus.n_images % fold_size):
+        raise ValueError(f"fold_size: expected a divisor of the corpus's {corpus.n_images} images, got {fold_size}")
     blocks = Blocks(scores, "scores")
     check_shape("scores", blocks.shape, shape, f"the corpus {corpus.name}")
     graded = {key: Blocks(matrix, f"relevance {key}") for key, matrix in named_relevance(relevance).items()}
@@ -168,8 +170,6 @@ def _fold_measurements(
     block: int | None,
 ) -> list[Measurement]:
     """Means over consecutive folds of images with their captions; recall and precision by annotation only."""
-    if fold_size < 1 or corpus.n_images % fold_size:
-        raise ValueError(f"fold_size: expected a divisor of the corpus's {corpus.n_images} images, got {fold_size}")
     folds: list[list[Measurement]] = []
     for start in range(0, corpus.n_images, fold_size):
         images = slice(start, start + fold_size)

@@ -1,0 +1,91 @@
+"""`daa score` as a user calls it: what it prints and writes, and how it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+import daa.datasets
+from daa import cli
+from daa.corpus import CaptionCorpus
+from daa.metrics import recall_at_k
+
+IMAGE_OF_CAPTION = np.repeat(np.arange(4), 3)
+SCORES = np.random.default_rng(0).normal(size=(4, 12)).astype(np.float32)
+
+
+@pytest.fixture
+def score(monkeypatch, capsys, tmp_path):
+    """Runs `daa score` on four images with three captions each; gives exit code, stdout and stderr."""
+    corpus = CaptionCorpus(
+        captions=[
+            f"a {thing} {place}" for thing in ("dog", "cat", "cow", "car") for place in ("here", "there", "away")
+        ],
+        image_of_caption=IMAGE_OF_CAPTION,
+        name="toy",
+    )
+    monkeypatch.setattr(daa.datasets, "load_corpus", lambda name, split=None, root=None: corpus)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["daa", "score", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_prints_the_table_and_writes_the_json(score, tmp_path):
+    np.save(tmp_path / "mine.npy", SCORES)
+    code, out, err = score("--scores", "mine.npy", "--relevance", "tfidf", "--json", "out.json")
+    assert code == 0, err
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert "mine on toy" in out
+    assert "tfidf" in out
+    value = next(m["value"] for m in report["measurements"] if (m["metric"], m["direction"]) == ("R@1", "t2i"))
+    assert value == recall_at_k(SCORES, IMAGE_OF_CAPTION, direction="t2i")
+    assert f"{100 * value:.1f}" in out
+    assert report["provenance"]["versions"]["numpy"] == np.__version__
+
+
+def test_a_transposed_matrix_is_turned_and_says_so(score, tmp_path):
+    np.save(tmp_path / "i2t.npy", SCORES)
+    np.save(tmp_path / "t2i.npy", SCORES.T)
+    _, expected, _ = score("--scores", "i2t.npy", "--relevance", "none", "--name", "x")
+    code, out, err = score("--scores", "t2i.npy", "--relevance", "none", "--name", "x")
+    assert (code, out) == (0, expected)
+    assert "transposed" in err
+
+
+def with_nan():
+    scores = SCORES.copy()
+    scores[1, 2] = np.nan
+    return scores
+
+
+@pytest.mark.usefixtures("own_errors")
+@pytest.mark.parametrize(
+    ("scores", "options", "message"),
+    [
+        (None, [], "scores: there is no file bad.npy"),
+        (SCORES[:, :5], [], "scores: expected [4 images, 12 captions], got shape (4, 5)"),
+        (SCORES.T, ["--orientation", "i2t"], "it looks transposed"),
+        (with_nan(), [], "scores: expected finite numbers, got nan at image 1, caption 2"),
+        (SCORES.astype(int), [], "scores: expected floating-point numbers, got int64"),
+        (SCORES, ["--relevance", "nonsense"], "nonsense"),
+        (SCORES, ["--folds", "3"], "fold_size: expected a divisor"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp_path, scores, options, message):
+    if scores is not None:
+        np.save(tmp_path / "bad.npy", scores)
+    before = sorted(tmp_path.iterdir())
+    default = [] if "--relevance" in options else ["--relevance", "none"]
+    code, out, err = score("--scores", "bad.npy", "--json", "out.json", *default, *options)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
