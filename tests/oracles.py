@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 
 import numpy as np
 
@@ -105,3 +106,159 @@ def slow_cider(candidate, references, documents, variant="cider-d"):
             if norm > 0:
                 total += penalty * sum(clip(c[g], r[g]) * r[g] for g in c if g in r) / norm
     return 10 * total / 4 / len(references)
+
+
+# ---- soft ranks and losses -----------------------------------------------------------------------------------------
+
+
+def slow_sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def slow_soft_ranks(values, temperature):
+    """Soft ranks of one row, item by item."""
+    values = [float(value) for value in values]
+    return [
+        1 + sum(slow_sigmoid((other - value) / temperature) for j, other in enumerate(values) if j != i)
+        for i, value in enumerate(values)
+    ]
+
+
+def slow_daa_loss(scores, relevance, temperature, relevance_ranks="soft"):
+    """1 - the mean ratio of the two ranks over all queries and items, both directions averaged."""
+    ratios = {"i2t": [], "t2i": []}
+    for direction, s, c in (("i2t", scores, relevance), ("t2i", scores.T, relevance.T)):
+        for query in range(len(s)):
+            by_score = slow_soft_ranks(s[query], temperature)
+            soft = relevance_ranks == "soft"
+            by_relevance = slow_soft_ranks(c[query], temperature) if soft else slow_ranks(c[query])
+            ratios[direction] += [min(a, b) / max(a, b) for a, b in zip(by_score, by_relevance, strict=True)]
+    return 1 - (np.mean(ratios["i2t"]) + np.mean(ratios["t2i"])) / 2
+
+
+def slow_smooth_ap_loss(scores, positives, temperature):
+    """1 - smooth average precision, averaged over the queries that have a positive and over the two directions."""
+    means = []
+    for s, p in ((scores, positives), (scores.T, positives.T)):
+        precisions = []
+        for query in range(len(s)):
+            items = [g for g in range(s.shape[1]) if p[query, g]]
+            if items:
+                ratios = []
+                for i in items:
+                    above = [slow_sigmoid((float(s[query, j]) - float(s[query, i])) / temperature) for j in items]
+                    among_all = slow_soft_ranks(s[query], temperature)[i]
+                    ratios.append((sum(above) + 0.5) / among_all)
+                precisions.append(np.mean(ratios))
+        means.append(np.mean(precisions))
+    return 1 - np.mean(means)
+
+
+def slow_soft_contrastive(image_samples, caption_samples, positives, scale, shift):
+    """Negative log-likelihood of each pair, from each pair of draws."""
+    nll = np.zeros(positives.shape)
+    for i, j in np.ndindex(positives.shape):
+        logits = [
+            shift - scale * math.sqrt(((x - y) ** 2).sum() + 1e-6)
+            for x, y in itertools.product(image_samples[i], caption_samples[j])
+        ]
+        p = np.mean([math.exp(v) / (math.exp(v) + math.exp(-v)) for v in logits])
+        nll[i, j] = -math.log(p) if positives[i, j] else -math.log(1 - p)
+    return nll
+
+
+def slow_info_nce(scores, positives, temperature):
+    means = []
+    for s, p in ((scores, positives), (scores.T, positives.T)):
+        losses = []
+        for query in range(len(s)):
+            weights = [math.exp(float(v) / temperature) for v in s[query]]
+            found = sum(w for w, match in zip(weights, p[query], strict=True) if match)
+            if found:
+                losses.append(-math.log(found / sum(weights)))
+        means.append(np.mean(losses))
+    return np.mean(means)
+
+
+def slow_triplet_hinges(scores, positives, margin, hardest):
+    """All hinges of both directions in a list."""
+    hinges = []
+    for s, p in ((scores, positives), (scores.T, positives.T)):
+        for query, item in np.ndindex(s.shape):
+            if p[query, item]:
+                own = [
+                    max(0.0, margin - float(s[query, item]) + float(s[query, g]))
+                    for g in range(s.shape[1])
+                    if not p[query, g]
+                ]
+                hinges += [max(own)] if hardest and own else own
+    return hinges
+
+
+# ---- scenes: exhaustive truth ----------------------------------------------------------------------------------------
+
+
+def slow_caption_fits(facts, scene):
+    """Whether a caption's facts are true of a scene: every way to give every mention its own objects is tried."""
+    from daa.datasets.scenes.world import CONCEPTS, SETTINGS
+
+    if facts.setting is not None and scene.place not in SETTINGS[facts.setting]:
+        return False
+    groups_of = []
+    for mention in facts.mentions:
+        suited = []
+        for number, thing in enumerate(scene.objects):
+            good = thing.kind in CONCEPTS[mention.concept]
+            if mention.colour is not None and thing.colour != mention.colour:
+                good = False
+            if mention.size is not None and thing.size != mention.size:
+                good = False
+            if mention.side is not None and slow_third_of_picture(thing.x) != mention.side:
+                good = False
+            if mention.in_air and not thing.in_air:
+                good = False
+            if good:
+                suited.append(number)
+        groups_of.append(list(itertools.combinations(suited, mention.count)))
+    for groups in itertools.product(*groups_of):
+        everyone = [number for group in groups for number in group]
+        if len(set(everyone)) != len(everyone):
+            continue
+        if all(
+            slow_relation(relation, scene.objects[groups[i][0]], scene.objects[groups[j][0]])
+            for i, relation, j in facts.relations
+        ):
+            return True
+    return False
+
+
+def slow_third_of_picture(x):
+    if x < 0.32:
+        return "left"
+    if x > 0.68:
+        return "right"
+    return "middle" if abs(x - 0.5) < 0.10 else None
+
+
+def slow_relation(relation, a, b):
+    """The relations of two objects from their boxes, each direction spelled out."""
+    from daa.datasets.scenes.world import KINDS
+
+    def edges(thing):
+        half = thing.height * KINDS[thing.kind].aspect / 2
+        return thing.x - half, thing.x + half, thing.y - thing.height, thing.y
+
+    a_left, a_right, a_top, a_bottom = edges(a)
+    b_left, b_right, b_top, b_bottom = edges(b)
+    narrower = min(a_right - a_left, b_right - b_left)
+    common = min(a_right, b_right) - max(a_left, b_left)
+    grounded = not a.in_air and not b.in_air
+    return {
+        "left of": a.x <= b.x - 0.15,
+        "right of": b.x <= a.x - 0.15,
+        "above": a.in_air and not b.in_air and a_bottom <= b_top + 0.02 and abs(a.x - b.x) <= 0.30,
+        "below": b.in_air and not a.in_air and b_bottom <= a_top + 0.02 and abs(a.x - b.x) <= 0.30,
+        "next to": grounded and -0.08 <= common <= 0.25 * narrower and abs(a_bottom - b_bottom) <= 0.12,
+        "in front of": grounded and a_bottom >= b_bottom + 0.03 and common >= 0.4 * narrower,
+        "behind": grounded and b_bottom >= a_bottom + 0.03 and common >= 0.4 * narrower,
+    }[relation]

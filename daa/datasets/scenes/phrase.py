@@ -58,15 +58,27 @@ def noun_phrase(mentions: Sequence[Mention], m: int, synonym: float, dice: Dice)
 def _head(mentions: Sequence[Mention], m: int, before: list[str], synonym: float, dice: Dice) -> str:
     mention = mentions[m]
     singular, plural = _choose(words.NOUNS[mention.concept], synonym, dice)
+    again = any(_implies(other, mention) for other in mentions[:m])
     if mention.count > 1:
-        return " ".join([_choose(words.COUNT_WORDS[mention.count], 0.6, dice), *before, plural])
+        other_ones = ["other"] if again else []
+        return " ".join([_choose(words.COUNT_WORDS[mention.count], 0.6, dice), *other_ones, *before, plural])
+    if again:
+        return " ".join(["another", *before, singular])
     pronouns = words.PRONOUNS.get(mention.concept)
     if pronouns and len(before) < 2 and dice.chance(0.8 if mention.concept == "thing" else 0.25):
         return " ".join([dice.pick(pronouns), *before])
-    plain = not before and mention.colour is None and mention.side is None
-    if plain and any(CONCEPTS[other.concept] <= CONCEPTS[mention.concept] for other in mentions[:m]):
-        return f"another {singular}"
     return words.article(" ".join([*before, singular]))
+
+
+def _implies(a: Mention, b: Mention) -> bool:
+    """Whether what is said of `a` makes it a `b` as well."""
+    return (
+        CONCEPTS[a.concept] <= CONCEPTS[b.concept]
+        and b.colour in (None, a.colour)
+        and b.size in (None, a.size)
+        and b.side in (None, a.side)
+        and (a.in_air or not b.in_air)
+    )
 
 
 def _listed(nouns: Sequence[str], dice: Dice) -> str:

@@ -23,6 +23,7 @@ SLOTS = range(MAX_OBJECTS)
 class TruthTable:
     """Answers for a list of scenes which of them satisfy some facts.
 
+    >>> from daa.datasets.scenes.world import SceneObject
     >>> dog = SceneObject("dog", "brown", "small", 0.5, 0.9, 0.2)
     >>> table = TruthTable([Scene("park", (dog,)), Scene("beach", (dog,)), Scene("beach", (dog, dog))])
     >>> table.scenes_where(Facts((Mention("animal"),), setting="beach")).tolist()

@@ -96,7 +96,7 @@ VIEW_WORDS: dict[str, tuple[str, ...]] = {
     "snow": ("a snowy landscape", "a winter scene"),
     "night": ("a starry night", "a night scene"),
     "desert": ("a desert", "a desert landscape"),
-    "farm": ("a farm", "a farm scene"),
+    "farm": ("farmland", "a farm scene"),
     "mountains": ("mountains", "a mountain landscape"),
     "room": ("a room", "an indoor scene"),
     "outdoors": ("an outdoor scene", "a landscape"),
