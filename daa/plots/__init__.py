@@ -1,5 +1,7 @@
 """What the book draws: every plot is a function of data, never of a model, and returns the figure it drew."""
 
+from daa.plots.distributions import count_histograms
+from daa.plots.galleries import caption_gallery, picture_gallery, result_marks
 from daa.plots.ranking import curves_with_spread, rank_lines
 from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE, TRUTH, use_style
 
@@ -9,7 +11,11 @@ __all__ = [
     "RELEVANCE",
     "SEQUENCE",
     "TRUTH",
+    "caption_gallery",
+    "count_histograms",
     "curves_with_spread",
+    "picture_gallery",
     "rank_lines",
+    "result_marks",
     "use_style",
 ]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from daa.datasets.caption_files import read_caption_files
-from daa.datasets.coco import coco_5k_corpus, coco_dataset
+from daa.datasets.coco import coco_5k_corpus, coco_5k_truths, coco_dataset
 
 needs_data = pytest.mark.skipif(not os.environ.get("DAA_DATA"), reason="DAA_DATA is not set (folder with coco-5k/)")
 ECCV_DATA = Path(find_spec("eccv_caption").submodule_search_locations[0]) / "data"
@@ -62,6 +62,15 @@ def test_coco_5k_truths_are_those_of_eccv_caption(made_up_5k):
     assert eccv.outside["i2t"].sum() == 2
     assert eccv.outside["t2i"].sum() == 0
     assert (np.count_nonzero(cxc.n_positives("i2t")), np.count_nonzero(cxc.n_positives("t2i"))) == (5000, 24972)
+
+
+def test_coco_5k_truths_need_no_captions(made_up_5k):
+    expected, got = coco_5k_corpus(made_up_5k.parent).all_truths(), coco_5k_truths()
+    assert list(got) == list(expected)
+    for name, truth in expected.items():
+        for direction in ("i2t", "t2i"):
+            assert (got[name].direction(direction) != truth.direction(direction)).nnz == 0
+            np.testing.assert_array_equal(got[name].n_positives(direction), truth.n_positives(direction))
 
 
 def test_coco_1k_folds_are_consecutive(made_up_5k):
