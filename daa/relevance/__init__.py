@@ -2,7 +2,8 @@
 
 from daa.relevance.base import Relevance
 from daa.relevance.cider import CiderRelevance
+from daa.relevance.factory import relevance_by_name, relevance_names
 from daa.relevance.tfidf import TfidfRelevance
 from daa.relevance.tokenize import ptb_like
 
-__all__ = ["CiderRelevance", "Relevance", "TfidfRelevance", "ptb_like"]
+__all__ = ["CiderRelevance", "Relevance", "TfidfRelevance", "ptb_like", "relevance_by_name", "relevance_names"]

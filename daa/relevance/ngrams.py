@@ -78,14 +78,10 @@ def count_ngrams(captions: Iterable[str], tokenizer: Tokenizer, max_order: int =
         )
     grams = np.full((max_order, len(words)), -1, dtype=np.int32)
     grams[0] = words
+    del words
     bounds = [0, n_vocabulary]
-    left = np.repeat(indptr[1:], n_words) - np.arange(len(words))  # words from here to the end of the caption
     for n in range(2, max_order + 1):
-        at = np.flatnonzero(left >= n)
-        pairs = grams[n - 2, at].astype(np.int64) * n_vocabulary + words[at + n - 1]
-        distinct, numbers = np.unique(pairs, return_inverse=True)
-        grams[n - 1, at] = numbers
-        bounds.append(bounds[-1] + len(distinct))
+        bounds.append(bounds[-1] + _number_grams(grams, indptr, n, n_vocabulary))
     bounds_array = np.array(bounds, dtype=np.int64)
     out_indptr, feature, count = _count(grams, indptr, bounds_array)
     return NgramCounts(out_indptr, feature, count, bounds_array, n_words.astype(np.int32))
@@ -103,12 +99,41 @@ def _number_words(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[NDArra
 
 @njit(cache=True)
 @no_type_check
+def _number_grams(grams, indptr, order, n_vocabulary):
+    """Number the n-grams of one order by first appearance, each known by its first n - 1 words and its last word."""
+    shorter, words, out = grams[order - 2], grams[0], grams[order - 1]
+    size = 16
+    while size < 2 * len(words):
+        size *= 2
+    table = np.full(size, -1, dtype=np.int32)  # open addressing, from a hash to a number
+    keys = np.empty(len(words), dtype=np.int64)
+    n_keys = 0
+    for c in range(len(indptr) - 1):
+        for p in range(indptr[c], indptr[c + 1] - order + 1):
+            key = np.int64(shorter[p]) * n_vocabulary + words[p + order - 1]
+            at = ((key ^ (key >> 29)) * np.int64(0x5851F42D4C957F2D) >> 20) & (size - 1)
+            while table[at] >= 0 and keys[table[at]] != key:
+                at = (at + 1) & (size - 1)
+            if table[at] < 0:
+                table[at] = n_keys
+                keys[n_keys] = key
+                n_keys += 1
+            out[p] = table[at]
+    return n_keys
+
+
+@njit(cache=True)
+@no_type_check
 def _count(grams, indptr, bounds):
     n_captions = len(indptr) - 1
-    max_order, n = grams.shape
+    max_order = grams.shape[0]
     out_indptr = np.zeros(n_captions + 1, dtype=np.int64)
-    feature = np.empty(max_order * n, dtype=np.int32)
-    count = np.empty(max_order * n, dtype=np.uint16)
+    size = 0
+    for c in range(n_captions):
+        for order in range(max_order):
+            size += max(0, indptr[c + 1] - indptr[c] - order)
+    feature = np.empty(size, dtype=np.int32)
+    count = np.empty(size, dtype=np.uint16)
     end = 0
     for c in range(n_captions):
         for order in range(max_order):
@@ -124,7 +149,7 @@ def _count(grams, indptr, bounds):
                     previous = number
                 count[end - 1] += 1
         out_indptr[c + 1] = end
-    return out_indptr, feature[:end].copy(), count[:end].copy()
+    return out_indptr, feature[:end], count[:end]
 
 
 @njit(cache=True)
