@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,28 +14,26 @@ from daa.encoders.gaussian import Gaussian
 from daa.losses._checks import as_matrix, as_positives
 from daa.similarity import closed_form_distance, sample_distances
 
-Reduction = Literal["mean", "sum"]
-
 
 def soft_contrastive_loss(
     image_samples: Float[Tensor, "images k d"],
-    caption_samples: Float[Tensor, "captions k d"],
+    caption_samples: Float[Tensor, "captions l d"],
     positives: Any,
     scale: float | Tensor,
     shift: float | Tensor,
-    reduction: Reduction = "mean",
+    reduction: str = "mean",
 ) -> Float[Tensor, ""]:
     """Negative log-likelihood of "this pair matches" under samples of both embeddings.
 
-        p(image, caption) = mean over the k x k pairs of draws of sigmoid(2 (shift - scale ||z_x - z_y||))
+        p(image, caption) = mean over the k x l pairs of draws of sigmoid(2 (shift - scale ||z_x - z_y||))
         NLL = -log p for positives, -log(1 - p) for all other pairs
 
     Taken over every pair of the batch. Image-to-text and text-to-image are the same number, which is computed once.
-    Memory is (images k) x (captions k), not that times k d.
+    Memory is (images k) x (captions l), not that times d.
 
     Args:
         image_samples: draws of the image embeddings.
-        caption_samples: draws of the caption embeddings, as many per caption.
+        caption_samples: draws of the caption embeddings.
         positives: boolean [images, captions]; where a batch holds two captions of one image, both of the image's rows
             are positive in both columns.
         scale: a > 0.
@@ -70,7 +68,7 @@ def closed_form_contrastive_loss(
     positives: Any,
     scale: float | Tensor,
     shift: float | Tensor,
-    reduction: Reduction = "mean",
+    reduction: str = "mean",
 ) -> Float[Tensor, ""]:
     """The same likelihood on the closed-form sampled distance (CSD), without samples.
 
@@ -141,13 +139,13 @@ class SoftContrastiveLoss(nn.Module):
     """
 
     def __init__(
-        self, n_samples: int = 7, init_scale: float = 15.0, init_shift: float = 15.0, reduction: Reduction = "mean"
+        self, n_samples: int = 7, init_scale: float = 15.0, init_shift: float = 15.0, reduction: str = "mean"
     ) -> None:
         super().__init__()
         self.n_samples = n_samples
         self.scale = nn.Parameter(torch.tensor(float(init_scale)))
         self.shift = nn.Parameter(torch.tensor(float(init_shift)))
-        self.reduction: Reduction = reduction
+        self.reduction = reduction
 
     def forward(
         self, images: Gaussian, captions: Gaussian, positives: Any, generator: torch.Generator | None = None
@@ -165,11 +163,11 @@ class ClosedFormContrastiveLoss(nn.Module):
         reduction: `"mean"` or `"sum"`.
     """
 
-    def __init__(self, init_scale: float = 5.0, init_shift: float = 5.0, reduction: Reduction = "mean") -> None:
+    def __init__(self, init_scale: float = 5.0, init_shift: float = 5.0, reduction: str = "mean") -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(float(init_scale)))
         self.shift = nn.Parameter(torch.tensor(float(init_shift)))
-        self.reduction: Reduction = reduction
+        self.reduction = reduction
 
     def forward(self, images: Gaussian, captions: Gaussian, positives: Any) -> Float[Tensor, ""]:
         return closed_form_contrastive_loss(images, captions, positives, self.scale, self.shift, self.reduction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,15 +11,13 @@ from torch import Tensor, nn
 from daa.losses._checks import as_matrix
 from daa.ranks import ranks, soft_ranks
 
-RelevanceRanks = Literal["soft", "exact"]
-
 
 def daa_loss(
     scores: Any,
     relevance: Any,
     *,
     temperature: float = 0.01,
-    relevance_ranks: RelevanceRanks = "soft",
+    relevance_ranks: str = "soft",
     check_finite: bool = True,
 ) -> Float[Tensor, ""]:
     """How far the ranking by score is from the ranking by relevance: 1 - ASP with soft ranks, both directions averaged.
@@ -81,12 +79,10 @@ class DAALoss(nn.Module):
     0.0
     """
 
-    def __init__(
-        self, temperature: float = 0.01, relevance_ranks: RelevanceRanks = "soft", check_finite: bool = True
-    ) -> None:
+    def __init__(self, temperature: float = 0.01, relevance_ranks: str = "soft", check_finite: bool = True) -> None:
         super().__init__()
         self.temperature = temperature
-        self.relevance_ranks: RelevanceRanks = relevance_ranks
+        self.relevance_ranks = relevance_ranks
         self.check_finite = check_finite
 
     def forward(self, scores: Any, relevance: Any) -> Float[Tensor, ""]:

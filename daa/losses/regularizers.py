@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +13,7 @@ from daa.encoders.gaussian import Gaussian
 from daa.similarity import full_precision, squared_distances
 
 
-def kl_standard_normal(embedding: Gaussian, reduction: Literal["mean", "sum"] = "mean") -> Float[Tensor, ""]:
+def kl_standard_normal(embedding: Gaussian, reduction: str = "mean") -> Float[Tensor, ""]:
     """Kullback-Leibler divergence of the embeddings from N(0, I): the variational information bottleneck term.
 
         KL = 1/2 sum over dimensions of (exp(log_var) + mean^2 - 1 - log_var)

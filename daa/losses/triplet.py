@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,7 +16,7 @@ def triplet_loss(
     positives: Any,
     margin: float = 0.2,
     hardest: bool = True,
-    reduction: Literal["mean", "sum"] = "mean",
+    reduction: str = "mean",
 ) -> Float[Tensor, ""]:
     """By how much negatives come within a margin of the positives, in both directions.
 
@@ -68,11 +68,11 @@ class TripletLoss(nn.Module):
     attribute to True after an epoch or so.
     """
 
-    def __init__(self, margin: float = 0.2, hardest: bool = True, reduction: Literal["mean", "sum"] = "mean") -> None:
+    def __init__(self, margin: float = 0.2, hardest: bool = True, reduction: str = "mean") -> None:
         super().__init__()
         self.margin = margin
         self.hardest = hardest
-        self.reduction: Literal["mean", "sum"] = reduction
+        self.reduction = reduction
 
     def forward(self, scores: Any, positives: Any) -> Float[Tensor, ""]:
         return triplet_loss(scores, positives, self.margin, self.hardest, self.reduction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,9 +21,7 @@ PAIRS_WORTH_A_THREAD = 4_000_000
 """Number of pairs (about half a millisecond) below which another thread costs more than it brings."""
 
 
-def soft_ranks(
-    values: Float[Tensor, "... n"], temperature: float, *, check_finite: bool = True
-) -> Float[Tensor, "... n"]:
+def soft_ranks(values: Any, temperature: float, *, check_finite: bool = True) -> Float[Tensor, "... n"]:
     """Descending ranks from 1 along the last axis, smoothed by a sigmoid so that they have a gradient.
 
         rank_i = 1 + sum over j != i of sigmoid((v_j - v_i) / temperature)
@@ -34,7 +33,7 @@ def soft_ranks(
     does not depend on the number of threads.
 
     Args:
-        values: scores of any leading shape and any float dtype; float16 and bfloat16 are computed in float32.
+        values: [..., n], tensor or array of any float dtype; float16 and bfloat16 are computed in float32.
         temperature: width of the step, > 0, in the unit of `values`.
         check_finite: refuse NaN and infinity. On a GPU this waits for the device; `False` saves the wait, and then a
             NaN or an infinity makes all ranks of its row NaN.
@@ -43,7 +42,7 @@ def soft_ranks(
         Ranks in (1, n), in the dtype of `values` but at least float32. They can be differentiated once.
 
     Raises:
-        ValueError: temperature not above 0, nothing to rank, NaN or infinity.
+        ValueError: temperature not above 0, nothing to rank, integers, NaN or infinity.
 
     >>> soft_ranks(torch.tensor([0.3, 0.9, 0.3]), temperature=0.01)
     tensor([2.5000, 1.0000, 2.5000])
@@ -52,8 +51,11 @@ def soft_ranks(
     """
     if not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature: expected a number above 0, got {temperature}")
-    if values.dim() == 0 or values.shape[-1] == 0:
-        raise ValueError(f"values: expected at least one value along the last axis, got shape {tuple(values.shape)}")
+    values = torch.as_tensor(values)
+    if not values.is_floating_point():
+        raise ValueError(f"values: expected floating point numbers, got {values.dtype}")
+    if values.dim() == 0 or values.numel() == 0:
+        raise ValueError(f"values: expected at least one value to rank, got shape {tuple(values.shape)}")
     if check_finite and not bool(torch.isfinite(values).all()):
         raise ValueError(f"values: expected finite numbers, got NaN or infinity in shape {tuple(values.shape)}")
     if values.dtype in (torch.float16, torch.bfloat16):
