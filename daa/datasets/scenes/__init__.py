@@ -71,23 +71,23 @@ class ScenesDataset(ImageTextDataset):
         `images_uint8[indices].float() / 255` equals the stacked `image(i)`.
         """
         for i in np.flatnonzero(~self._drawn):
-            self._array(int(i))
-        return torch.from_numpy(self._storage()).permute(0, 3, 1, 2)
+            self._draw(int(i))
+        return torch.from_numpy(self._storage())
 
     def _storage(self) -> np.ndarray:
         if self._pixels is None:
-            self._pixels = np.empty((len(self.scenes), self.image_size, self.image_size, 3), dtype=np.uint8)
+            self._pixels = np.empty((len(self.scenes), 3, self.image_size, self.image_size), dtype=np.uint8)
         return self._pixels
 
-    def _array(self, i: int) -> np.ndarray:
+    def _draw(self, i: int) -> np.ndarray:
         pixels = self._storage()
         if not self._drawn[i]:
-            pixels[i] = np.asarray(draw_scene(self.scenes[i], self.image_size))
+            pixels[i] = np.asarray(draw_scene(self.scenes[i], self.image_size)).transpose(2, 0, 1)
             self._drawn[i] = True
         return pixels[i]
 
     def _picture(self, i: int) -> Image.Image:
-        return Image.fromarray(self._array(i))
+        return Image.fromarray(np.ascontiguousarray(self._draw(i).transpose(1, 2, 0)))
 
 
 class _World(NamedTuple):
@@ -156,7 +156,7 @@ def _build(split: str, seed: int, n_images: int) -> _World:
 
 
 def _to_tensor(picture: Image.Image) -> Float[Tensor, "3 height width"]:
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).to(torch.float32) / 255
+    return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).astype(np.float32) / 255)
 
 
 __all__ = [

@@ -87,7 +87,7 @@ def _random_object(dice: Dice, place: str, others: Sequence[SceneObject]) -> Sce
     if in_air:
         y = dice.between(height + 0.02, max(height + 0.03, 0.50))
     else:
-        low, high = {"back": (0.62, 0.76), "water": (0.60, 0.655)}.get(traits.stands, (0.72, 0.965))
+        low, high = _depths(traits.stands, place)
         y = max(dice.between(low, high), height + 0.02)
     return SceneObject(
         kind=kind,
@@ -102,8 +102,17 @@ def _random_object(dice: Dice, place: str, others: Sequence[SceneObject]) -> Sce
     )
 
 
+def _depths(stands: str, place: str) -> tuple[float, float]:
+    """Where an object may stand, from far to near: behind the road in the street, on this side of sea and lake."""
+    if stands == "water":
+        return 0.60, 0.655
+    if stands == "back":
+        return {"street": (0.61, 0.66), "beach": (0.72, 0.80), "mountains": (0.71, 0.80)}.get(place, (0.62, 0.76))
+    return 0.73, 0.965
+
+
 def _both_visible(a: SceneObject, b: SceneObject) -> bool:
-    """Whether the nearer one covers at most 30 % of the other's box (hardly anything if one of them is in the air)."""
+    """Whether the nearer one covers at most 22 % of the other's box (hardly anything if one of them is in the air)."""
     a_left, a_top, a_right, a_bottom = a.box
     b_left, b_top, b_right, b_bottom = b.box
     shared = max(0.0, min(a_right, b_right) - max(a_left, b_left)) * max(
@@ -112,4 +121,4 @@ def _both_visible(a: SceneObject, b: SceneObject) -> bool:
     if a.in_air or b.in_air:
         return shared <= 0.04 * min(a.width * a.height, b.width * b.height)
     far = a if a.y < b.y else b
-    return shared <= 0.30 * far.width * far.height
+    return shared <= 0.22 * far.width * far.height

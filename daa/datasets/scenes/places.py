@@ -130,8 +130,10 @@ def snow(s: Sketch, dice: Dice) -> None:
 def night(s: Sketch, dice: Dice) -> None:
     sky(s, (26, 32, 82), (78, 84, 146))
     x, y = dice.between(12, 88), dice.between(9, 18)
-    s.disc(x, y, 7, (250, 244, 206), ink=False)
-    s.disc(x + 3, y - 1.8, 5.8, (36, 42, 94), ink=False)
+    angles = [math.radians(a) for a in range(60, 301, 12)]
+    outer = [(x + 7 * math.cos(a), y + 7 * math.sin(a)) for a in angles]
+    inner = [(x + 4 + 5.9 * math.cos(a) * 1.1, y + 6.06 * math.sin(a)) for a in reversed(angles)]
+    s.poly([*outer, *inner], (250, 244, 206), ink=False)
     for _ in range(34):
         s.disc(dice.between(0, 100), dice.between(1, LINE - 10), dice.between(0.3, 0.75), (250, 246, 220), ink=False)
     hills(s, dice, (58, 66, 124), 13)

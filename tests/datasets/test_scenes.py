@@ -1,0 +1,268 @@
+"""The procedural data set: determinism, exhaustive truth against brute force, captions that say what they state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import jaxtyping
+import numpy as np
+import pytest
+import torch
+
+from daa.datasets import load_corpus, load_dataset
+from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, witness
+from daa.datasets.scenes.truth import TruthTable
+from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, relation_holds
+from tests.datasets.caption_parser import read_facts
+from tests.oracles import slow_caption_fits, slow_relation
+
+PINNED = (
+    "you can see a ship together with another vehicle",
+    "some boats",
+    "a vehicle and something red",
+    "a picture of a ship and another vehicle",
+    "a boat is to the right of another boat",
+    "there is a small white ship and a green tent",
+    "a tent to the left of a pussycat",
+    "a picture with an animal in the mountains",
+    "you can see a vehicle with a green tent",
+    "a picture with a tent on the left side together with a white sailboat in the mountains",
+)
+DIGEST = """
+import hashlib
+from daa.datasets import load_dataset
+data = load_dataset("scenes", split="val", n_images=20, image_size=32)
+print(hashlib.sha256("|".join(data.corpus.captions).encode() + data.images_uint8.numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("scenes", split="test", n_images=150, image_size=32)
+
+
+@pytest.fixture(scope="module")
+def full():
+    """The whole test split, built without the run-time type checker, which would take most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        return load_dataset("scenes", split="test")
+
+
+def test_truth_equals_brute_force_over_assignments(data):
+    positives = data.corpus.positives.toarray()
+    for c, facts in enumerate(data.facts):
+        for i, scene in enumerate(data.scenes):
+            assert positives[i, c] == slow_caption_fits(facts, scene), (data.corpus.captions[c], scene)
+
+
+def test_truth_table_equals_brute_force_on_facts_no_describer_chooses(data):
+    """Random facts of up to four mentions, several relations and any count, most of them false or bizarre."""
+    generator = np.random.default_rng(1)
+
+    def pick(options):
+        return options[generator.integers(len(options))]
+
+    table = TruthTable(data.scenes)
+    true = 0
+    for _ in range(400):
+        mentions = tuple(
+            Mention(
+                pick(["thing", "animal", "toy", "person", *CONCEPTS]),
+                colour=pick([None, None, None, *COLOURS]),
+                size=pick([None, None, "small", "medium", "large"]),
+                side=pick([None, None, None, "left", "middle", "right"]),
+                in_air=bool(generator.random() < 0.1),
+                count=1,
+            )
+            for _ in range(generator.integers(0, 4))
+        )
+        n = len(mentions)
+        relations = tuple(
+            (int(generator.integers(n)), pick(RELATIONS), int(generator.integers(n)))
+            for _ in range(generator.integers(0, 3))
+            if n > 1
+        )
+        mentions += (Mention("thing", count=int(generator.integers(1, 6 - n))),) if generator.random() < 0.3 else ()
+        facts = Facts(mentions, relations, pick([None, None, "outdoors", "beach"]))
+        found = set(table.scenes_where(facts).tolist())
+        true += len(found)
+        for i, scene in enumerate(data.scenes):
+            assert (i in found) == slow_caption_fits(facts, scene) == (witness(facts, scene) is not None)
+    assert true > 500
+
+
+def test_relations_equal_their_definitions(data):
+    for scene in data.scenes:
+        for a in scene.objects:
+            for b in scene.objects:
+                for relation in RELATIONS:
+                    assert relation_holds(relation, a, b) == slow_relation(relation, a, b)
+    assert not any(relation_holds(relation, a, a) for a in data.scenes[0].objects for relation in RELATIONS[:4])
+    with pytest.raises(ValueError, match="relation: expected one of left of"):
+        relation_holds("inside", data.scenes[0].objects[0], data.scenes[0].objects[0])
+
+
+def test_one_object_must_carry_all_that_is_said_of_it():
+    red_cat = SceneObject("cat", "red", "small", x=0.2, y=0.9, height=0.2)
+    black_dog = SceneObject("dog", "black", "small", x=0.5, y=0.9, height=0.2)
+    ball = SceneObject("ball", "red", "small", x=0.8, y=0.9, height=0.1)
+    scene = Scene("park", (red_cat, black_dog, ball))
+    assert witness(Facts((Mention("animal", colour="red"), Mention("ball")), ((0, "left of", 1),)), scene) == (0, 2)
+    assert witness(Facts((Mention("dog", colour="red"), Mention("ball")), ((0, "left of", 1),)), scene) is None
+    assert witness(Facts((Mention("animal", count=2),)), scene) == (0, 1)
+    assert witness(Facts((Mention("dog"), Mention("pet", count=2))), scene) is None
+    assert witness(Facts((), (), "beach"), scene) is None
+
+
+def test_captions_say_exactly_what_they_state():
+    """Every caption is read back into facts: nothing is stated silently, nothing is claimed beyond it."""
+    for split in ("train", "val"):
+        data = load_dataset("scenes", split=split, n_images=200, seed=3)
+        for caption, facts in zip(data.corpus.captions, data.facts, strict=True):
+            assert read_facts(caption) == facts, caption
+
+
+def test_captions_are_plain_english(data):
+    for caption in data.corpus.captions:
+        words = caption.replace(",", "").split()
+        assert caption == caption.lower().strip()
+        assert "  " not in caption
+        for article, word in pairwise(words):
+            if article in ("a", "an"):
+                assert (article == "an") == (word[0] in "aeiou"), caption
+        if words[:2] in (["there", "is"], ["there", "are"]):
+            assert (words[1] == "are") == (data.facts[data.corpus.captions.index(caption)].mentions[0].count > 1)
+
+
+def test_own_image_is_positive_and_labels_are_the_kinds(full):
+    corpus = full.corpus
+    rows = np.repeat(np.arange(1000), 5)
+    assert np.asarray(corpus.positives[rows, np.arange(5000)]).all()
+    assert corpus.image_of_caption.tolist() == rows.tolist()
+    assert corpus.label_names == list(KINDS)
+    for scene, row in zip(full.scenes, corpus.labels, strict=True):
+        assert {thing.kind for thing in scene.objects} == {corpus.label_names[k] for k in np.flatnonzero(row)}
+        assert 1 <= len(scene.objects) <= 4
+    assert sorted(set(full.describers)) == sorted(describer.name for describer in DESCRIBERS)
+
+
+def test_ambiguity_is_broad(full):
+    """From captions that fit one image of 1,000 to captions that fit most of them."""
+    ambiguity = np.asarray(full.corpus.positives.sum(axis=0))
+    assert ambiguity.min() == 1
+    assert ambiguity.max() > 500
+    assert 5 <= np.median(ambiguity) <= 40
+    assert 0.08 <= np.mean(ambiguity == 1) <= 0.35
+    assert np.mean(ambiguity >= 100) > 0.1
+    assert len(set(full.corpus.captions)) > 3500
+
+
+def test_every_kind_and_place_appears(full):
+    assert {scene.place for scene in full.scenes} == set(PLACES)
+    assert full.corpus.labels.any(axis=0).all()
+
+
+def test_same_seed_same_data_in_another_process():
+    data = load_dataset("scenes", split="val", n_images=20, image_size=32)
+    content = "|".join(data.corpus.captions).encode() + data.images_uint8.numpy().tobytes()
+    other = subprocess.run(
+        [sys.executable, "-c", DIGEST],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+    )
+    assert other.stdout.strip() == hashlib.sha256(content).hexdigest()
+
+
+def test_pinned_captions():
+    """What a release has published stays: change these lines only together with the stored results."""
+    captions = load_corpus("scenes", split="test", n_images=2).captions
+    assert captions == PINNED
+
+
+def test_another_seed_or_split_gives_other_scenes_and_a_shorter_one_a_prefix():
+    first = load_dataset("scenes", split="val", n_images=30)
+    longer = load_dataset("scenes", split="val", n_images=40)
+    assert longer.scenes[:30] == first.scenes
+    assert longer.corpus.captions[:150] == first.corpus.captions
+    seen = set(first.scenes)
+    for split, seed in (("val", 1), ("train", 0), ("test", 0)):
+        assert not seen & set(load_dataset("scenes", split=split, seed=seed, n_images=30).scenes)
+
+
+@pytest.mark.parametrize("size", [16, 50, 64])
+def test_images_have_the_size_asked_for_and_come_from_memory(size):
+    data = load_dataset("scenes", split="val", n_images=3, image_size=size)
+    image, c = data[7]
+    assert c == 7
+    assert image.shape == (3, size, size)
+    assert image.dtype == torch.float32
+    assert 0 <= image.min() < image.max() <= 1
+    assert torch.equal(image, data.images_uint8[1].float() / 255)
+    assert data.images_uint8.dtype == torch.uint8
+    assert data.images_uint8.data_ptr() == data.images_uint8.data_ptr()
+    assert np.array_equal(np.asarray(data.load_image(1)), np.asarray(draw_scene(data.scenes[1], size)))
+
+
+def test_same_scene_at_any_size(data):
+    """A larger drawing, made small, is the small drawing up to resampling."""
+    for scene in data.scenes[:10]:
+        small = np.asarray(draw_scene(scene, 64, noise=False), dtype=float)
+        large = np.asarray(draw_scene(scene, 256, noise=False).reduce(4), dtype=float)
+        assert np.abs(small - large).mean() < 3
+
+
+def test_every_object_is_seen():
+    """Drawing an object changes a good part of its box, whatever the kind, colour and place."""
+    for place in PLACES:
+        empty = np.asarray(draw_scene(Scene(place, ()), 64, noise=False), dtype=float)
+        for kind, traits in KINDS.items():
+            for colour in traits.colours:
+                thing = SceneObject(kind, colour, "medium", x=0.5, y=0.95, height=traits.height)
+                drawn = np.asarray(draw_scene(Scene(place, (thing,)), 64, noise=False), dtype=float)
+                changed = np.abs(drawn - empty).max(axis=2) > 25
+                area = traits.height**2 * traits.aspect * 64 * 64
+                assert changed.sum() > 0.2 * area, (place, kind, colour)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "dev"}, "split: expected one of train, val, test, got 'dev'"),
+        ({"seed": -1}, "seed: expected a whole number >= 0, got -1"),
+        ({"seed": "x"}, "seed: expected a whole number >= 0, got 'x'"),
+        ({"n_images": 0}, "n_images: expected at least 1, got 0"),
+        ({"n_images": 2.5}, "n_images: expected a whole number >= 1 or None, got 2.5"),
+        ({"colour": "red"}, "colour: scenes has no such option"),
+    ],
+)
+def test_bad_options_are_refused(own_errors, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_corpus("scenes", **options)
+    with pytest.raises(ValueError, match=message):
+        load_dataset("scenes", **options)
+
+
+@pytest.mark.parametrize("size", [0, 15, 4096, 64.0])
+def test_bad_sizes_are_refused(own_errors, size):
+    with pytest.raises(ValueError, match="image_size: expected a whole number of pixels from 16 to 2048"):
+        load_dataset("scenes", n_images=1, image_size=size)
+    with pytest.raises(ValueError, match="size: expected a whole number of pixels from 16 to 2048"):
+        draw_scene(Scene("park", ()), size)
+
+
+def test_unknown_names_are_refused_with_the_closest():
+    with pytest.raises(ValueError, match="one of scenes, coco-5k, coco, got 'scene'; did you mean 'scenes'"):
+        load_corpus("scene")
+    with pytest.raises(ValueError, match="did you mean 'coco'"):
+        load_dataset("cocoo")
+    with pytest.raises(ValueError, match=r"coco-5k.*captions only"):
+        load_dataset("coco-5k")
+    with pytest.raises(ValueError, match="expected \"test\", got 'train'"):
+        load_corpus("coco-5k", split="train")
