@@ -12,6 +12,7 @@ from typing import no_type_check
 import numpy as np
 from numba import njit, prange
 
+from daa.ranks._packed import tie_ranges_float32
 from daa.ranks._threads import threads_for
 
 DIGIT_BITS = 11
@@ -98,7 +99,10 @@ def _ordinal(rows, result, key_type):
 def tie_ranges_kernel(rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> None:
     """Fill `first`, `last` (int32) with the ranks each item's tie group spans, for float32 or float64 rows [r, n]."""
     with threads_for(rows.size):
-        _tie_ranges(rows, first, last, _key_type(rows))
+        if rows.dtype == np.float32:
+            tie_ranges_float32(rows, first, last)
+        else:
+            _tie_ranges(rows, first, last, _key_type(rows))
 
 
 def ordinal_kernel(rows: np.ndarray, result: np.ndarray) -> None:
