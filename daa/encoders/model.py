@@ -1,0 +1,124 @@
+"""Two encoders side by side, and their construction by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from daa.encoders.gaussian import Gaussian
+from daa.encoders.image import ConvSmall, ResNet
+from daa.encoders.text import ConvText, GRUText
+from daa.encoders.vocabulary import Vocabulary
+
+IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "conv-small": ConvSmall,
+    **{depth: partial(ResNet, depth) for depth in ("resnet18", "resnet50", "resnet101", "resnet152")},
+}
+"""Image encoders by name: called with `embedding_dim` and options; map a batch of images to a `Gaussian`."""
+
+TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {"gru": GRUText, "conv": ConvText}
+"""Text encoders by name: called with a `Vocabulary`, `embedding_dim` and options.
+
+`tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` a `Gaussian`.
+"""
+
+
+class Model(nn.Module):
+    """An image encoder and a text encoder into one space.
+
+    Args:
+        image_encoder: maps images to a `Gaussian`, one row an image.
+        text_encoder: `tokenize(captions)` and `forward(**tokens)`, see `TEXT_ENCODERS`.
+    """
+
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module) -> None:
+        super().__init__()
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+
+    def forward(self, images: Float[Tensor, "images ..."], tokens: Mapping[str, Tensor]) -> tuple[Gaussian, Gaussian]:
+        """Embeddings of images and of tokenised captions, for training."""
+        return self.image_encoder(images), self.text_encoder(**tokens)
+
+    def tokenize(self, captions: Sequence[str]) -> dict[str, Tensor]:
+        """The captions as the text encoder reads them, one row a caption."""
+        tokenize: Callable[[Sequence[str]], dict[str, Tensor]] = self.text_encoder.tokenize  # type: ignore[assignment]
+        return tokenize(captions)
+
+    def encode_images(self, images: Float[Tensor, "images ..."]) -> Gaussian:
+        """Embeddings of images, one row an image."""
+        return self.image_encoder(images.to(self.device))
+
+    def encode_captions(self, captions: Sequence[str]) -> Gaussian:
+        """Embeddings of texts, one row a caption."""
+        return self.text_encoder(**{name: rows.to(self.device) for name, rows in self.tokenize(captions).items()})
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def build_model(
+    image: str,
+    text: str,
+    vocabulary: Vocabulary,
+    embedding_dim: int = 256,
+    image_options: Mapping[str, Any] | None = None,
+    text_options: Mapping[str, Any] | None = None,
+) -> Model:
+    """A model from the names of its encoders.
+
+    Args:
+        image: a name in `IMAGE_ENCODERS`.
+        text: a name in `TEXT_ENCODERS`.
+        vocabulary: words of the training captions.
+        embedding_dim: size of both embeddings.
+        image_options: further arguments of the image encoder, such as {"width": 32}.
+        text_options: further arguments of the text encoder.
+
+    Raises:
+        ValueError: an unknown name or option; the message has the closest known one.
+
+    >>> model = build_model("conv-small", "gru", Vocabulary(["dog"]), embedding_dim=8)
+    >>> model.encode_captions(["a dog", "dog"]).mean.shape
+    torch.Size([2, 8])
+    """
+    image_encoder = _build(IMAGE_ENCODERS, image, "encoders.image", (), embedding_dim, image_options or {})
+    text_encoder = _build(TEXT_ENCODERS, text, "encoders.text", (vocabulary,), embedding_dim, text_options or {})
+    return Model(image_encoder, text_encoder)
+
+
+def _build(
+    known: Mapping[str, Callable[..., nn.Module]],
+    name: str,
+    argument: str,
+    arguments: tuple[Any, ...],
+    embedding_dim: int,
+    options: Mapping[str, Any],
+) -> nn.Module:
+    if name not in known:
+        raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {name!r}{closest(name, known)}")
+    allowed = [p for p in inspect.signature(known[name]).parameters if p not in ("embedding_dim", "vocabulary")]
+    for option in options:
+        if option not in allowed:
+            raise ValueError(
+                f"{argument}_options: {name} takes {', '.join(allowed)}, not {option!r}{closest(option, allowed)}"
+            )
+    return known[name](*arguments, embedding_dim=embedding_dim, **options)
+
+
+def closest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """The end of an error message: `; did you mean ...?`, or nothing.
+
+    >>> closest("gruu", ["gru", "conv"])
+    '; did you mean gru?'
+    """
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -1,0 +1,164 @@
+"""Which images and captions each step sees: a function of (seed, step) alone, so that a run can be taken up anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from daa.encoders.inputs import ImageInputs
+from daa.training.config import Config
+from daa.training.seeds import numpy_generator
+
+
+@dataclass
+class Batch:
+    """What one step sees; row p of `positives` is image p of the batch, column q its caption q.
+
+    Args:
+        step: number of the step in the run, from 0.
+        images: inputs of the image encoder, each image of the batch once.
+        tokens: inputs of the text encoder, one row a caption.
+        image_index: which images of the corpus.
+        caption_index: which captions of the corpus.
+        positives: caption q was collected for image p; captions of one image are all its positives.
+        relevance: how alike caption q is to image p's captions; None if no loss asks for it.
+    """
+
+    step: int
+    images: Float[Tensor, "images ..."]
+    tokens: dict[str, Tensor]
+    image_index: Int[Tensor, " images"]
+    caption_index: Int[Tensor, " captions"]
+    positives: Bool[Tensor, "images captions"]
+    relevance: Float[Tensor, "images captions"] | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(
+            self.step,
+            self.images.to(device),
+            {name: rows.to(device) for name, rows in self.tokens.items()},
+            self.image_index,
+            self.caption_index,
+            self.positives.to(device),
+            None if self.relevance is None else self.relevance.to(device),
+        )
+
+
+class Sampler:
+    """Which captions and images make up step `step`.
+
+    "image" sampling: an epoch takes each image once, with `captions_per_image` of its captions drawn anew (all of them
+    if it has fewer). "caption" sampling: an epoch takes each caption once, with its image; an image that comes twice
+    in a batch is one row with two positives. The last, smaller batch of an epoch is left out unless it is the only one.
+
+    Args:
+        image_of_caption: for each caption the index of its image.
+        batch_size: images ("image" sampling) or captions ("caption" sampling) in a batch.
+        sampling: "image" or "caption".
+        captions_per_image: see above.
+        seed: seed of the run.
+
+    >>> sampler = Sampler(np.array([0, 0, 1, 1]), batch_size=2, captions_per_image=2)
+    >>> images, captions = sampler.step(7)
+    >>> sorted(images.tolist()), sorted(captions.tolist())
+    ([0, 1], [0, 1, 2, 3])
+    """
+
+    def __init__(
+        self,
+        image_of_caption: np.ndarray,
+        batch_size: int,
+        sampling: str = "image",
+        captions_per_image: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.image_of_caption = np.asarray(image_of_caption)
+        self.batch_size = batch_size
+        self.sampling = sampling
+        self.captions_per_image = captions_per_image
+        self.seed = seed
+        self._by_image = np.argsort(self.image_of_caption, kind="stable")
+        self._starts = np.searchsorted(
+            self.image_of_caption[self._by_image], np.arange(self.image_of_caption.max() + 2)
+        )
+        items = len(self._starts) - 1 if sampling == "image" else len(self.image_of_caption)
+        self.steps_per_epoch = max(1, items // batch_size)
+        self._epoch: tuple[int, np.ndarray] = (-1, np.array([]))
+
+    def step(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """(images, captions) of a step: distinct indices into the corpus; every caption's image is among the images."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        if self._epoch[0] != epoch:
+            items = len(self._starts) - 1 if self.sampling == "image" else len(self.image_of_caption)
+            self._epoch = (epoch, numpy_generator(self.seed, "order", epoch).permutation(items))
+        chosen = self._epoch[1][within * self.batch_size : (within + 1) * self.batch_size]
+        if self.sampling == "caption":
+            return np.unique(self.image_of_caption[chosen]), chosen
+        generator = numpy_generator(self.seed, "captions", step)
+        captions = [
+            generator.permutation(self._by_image[self._starts[i] : self._starts[i + 1]])[: self.captions_per_image]
+            for i in chosen
+        ]
+        return chosen, np.concatenate(captions)
+
+
+class Batches(Dataset):
+    """The batches of a run by step: item `step` is a whole `Batch`, so any loader can prepare them in any order.
+
+    Args:
+        inputs: images of the training split.
+        tokens: all its captions as the text encoder reads them.
+        config: of the run.
+        relevance: fitted on the split, if a loss asks for it.
+    """
+
+    def __init__(
+        self, inputs: ImageInputs, tokens: Mapping[str, Tensor], config: Config, relevance: Any = None
+    ) -> None:
+        self.inputs = inputs
+        self.tokens = dict(tokens)
+        self.relevance = relevance
+        self.image_of_caption = inputs.dataset.corpus.image_of_caption
+        self.shift = config.data.shift
+        self.seed = config.train.seed
+        train = config.train
+        self.sampler = Sampler(
+            self.image_of_caption, train.batch_size, train.sampling, train.captions_per_image, train.seed
+        )
+        self.steps = train.epochs * self.sampler.steps_per_epoch
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        images, captions = self.sampler.step(step)
+        pixels = self.inputs.batch(images)
+        if self.shift:
+            pixels = _shifted(pixels, self.shift, numpy_generator(self.seed, "augmentation", step))
+        return Batch(
+            step,
+            pixels,
+            {name: rows[torch.from_numpy(captions)] for name, rows in self.tokens.items()},
+            torch.from_numpy(images),
+            torch.from_numpy(captions),
+            torch.from_numpy(images[:, None] == self.image_of_caption[captions][None]),
+            None if self.relevance is None else self.relevance.batch(images, captions),
+        )
+
+
+def _shifted(
+    images: Float[Tensor, "batch c height width"], pixels: int, generator: np.random.Generator
+) -> Float[Tensor, "batch c height width"]:
+    """Each image moved by up to so many pixels in both directions, its border repeated."""
+    height, width = images.shape[-2:]
+    padded = torch.nn.functional.pad(images, [pixels] * 4, mode="replicate")
+    offsets = generator.integers(0, 2 * pixels + 1, size=(len(images), 2))
+    return torch.stack([row[:, y : y + height, x : x + width] for row, (y, x) in zip(padded, offsets, strict=True)])

@@ -1,0 +1,57 @@
+"""What a run reads: images, captions and relevance of the training and the validation split, prepared once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from daa.datasets import load_dataset
+from daa.datasets.base import ImageTextDataset
+from daa.encoders.inputs import ImageInputs
+from daa.training.config import Config, DataConfig
+
+
+@dataclass
+class TrainingData:
+    """Both splits, ready to train on; runs that differ in model, loss or seed can share one.
+
+    Args:
+        train: images of the training split.
+        val: images of the validation split.
+        relevance: fitted on the training captions; `.batch(images, captions)`.
+        val_relevance: [images, captions] of the validation split, fitted on its own captions as the paper does.
+    """
+
+    train: ImageInputs
+    val: ImageInputs
+    relevance: Any
+    val_relevance: np.ndarray
+
+
+def load_split(config: DataConfig, split: str, n_images: int | None = None) -> ImageTextDataset:
+    """A split of the configured data set, or its first `n_images` images."""
+    dataset = load_dataset(config.name, split=split, root=config.root, image_size=config.image_size, **config.options)
+    if n_images is None or n_images >= dataset.corpus.n_images:
+        return dataset
+    return ImageTextDataset(dataset.corpus.select(slice(n_images)), dataset.load_image, dataset.transform)
+
+
+def load_data(config: Config) -> TrainingData:
+    """Read both splits and fit the relevance."""
+    data = config.data
+    train, val = load_split(data, data.train, data.train_images), load_split(data, data.val, data.val_images)
+    return TrainingData(
+        ImageInputs(train, data.keep_images),
+        ImageInputs(val, data.keep_images),
+        build_relevance(config.loss.relevance).fit(train.corpus),
+        build_relevance(config.loss.relevance).fit(val.corpus).matrix(),
+    )
+
+
+def build_relevance(name: str) -> Any:
+    """An unfitted relevance by its name in a configuration."""
+    from daa.relevance import CiderRelevance, TfidfRelevance
+
+    return {"tfidf": TfidfRelevance, "cider-d": CiderRelevance}[name]()

@@ -1,0 +1,52 @@
+"""The optimizer, and the learning rate as a function of the step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from daa.training.config import OptimConfig
+
+
+def build_optimizer(model: nn.Module, objective: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
+    """An optimizer over the encoders and the loss's own parameters.
+
+    Weight decay applies to matrices and filters of the encoders only: not to biases, norms or the loss's parameters.
+    Each group keeps its highest rate as `"peak"`.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "lr": config.lr, "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "lr": config.lr, "weight_decay": 0.0},
+        {"params": list(objective.parameters()), "lr": config.loss_lr or config.lr, "weight_decay": 0.0},
+    ]
+    groups = [dict(group, peak=group["lr"]) for group in groups if group["params"]]
+    if config.name == "sgd":
+        return torch.optim.SGD(groups, momentum=0.9)
+    return {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.name](groups)
+
+
+def rate(config: OptimConfig, step: int, steps: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step as a share of the highest one, in (0, 1].
+
+    It rises linearly over the first `warmup * steps` steps, then follows the schedule.
+
+    >>> [round(rate(OptimConfig(warmup=0.5), step, 4, 1), 2) for step in range(4)]
+    [0.5, 1.0, 0.85, 0.15]
+    """
+    warmup = round(config.warmup * steps)
+    if step < warmup:
+        return (step + 1) / warmup
+    if config.schedule == "cosine":
+        return (1 + math.cos(math.pi * (step - warmup + 0.5) / (steps - warmup))) / 2
+    if config.schedule == "step":
+        return 0.1 ** (step // (steps_per_epoch * config.step_epochs))
+    return 1.0
+
+
+def set_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
+    """Set each group's learning rate to a share of its highest."""
+    for group in optimizer.param_groups:
+        group["lr"] = share * group["peak"]

@@ -1,0 +1,55 @@
+"""Progress on a terminal, plain lines elsewhere, nothing where nothing was asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class TrainingProgress:
+    """A bar over the steps of a run on a terminal; elsewhere one line a validation on stderr.
+
+    Args:
+        steps: of the whole run.
+        done: steps that lie behind already.
+        name: what the lines call the run.
+        quiet: show nothing.
+    """
+
+    def __init__(self, steps: int, done: int, name: str, quiet: bool = False) -> None:
+        self.steps, self.name, self.quiet = steps, name, quiet
+        self.bar: Progress | None = None
+        if not quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+            self.task = self.bar.add_task(name, total=steps, completed=done, note="")
+
+    def __enter__(self) -> TrainingProgress:
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def step(self, step: int) -> None:
+        """`step` steps are done."""
+        if self.bar:
+            self.bar.update(self.task, completed=step)
+
+    def validation(self, step: int, epoch: int, result: dict[str, Any]) -> None:
+        """Show what a validation found."""
+        i2t, t2i = result["i2t"], result["t2i"]
+        text = (
+            f"epoch {epoch}: rsum {100 * result['rsum']:.1f}, R@1 {100 * i2t['R@1']:.1f} / {100 * t2i['R@1']:.1f}, "
+            f"ASP {100 * i2t['ASP']:.1f} / {100 * t2i['ASP']:.1f}"
+        )
+        if self.bar:
+            self.bar.update(self.task, completed=step, note=text)
+        elif not self.quiet:
+            print(f"{self.name}: step {step}/{self.steps}, {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,41 @@
+"""The few numbers that are watched during training: recall, their sum, and ASP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from daa.encoders.embed import embed_dataset
+from daa.encoders.inputs import ImageInputs
+from daa.encoders.model import Model
+from daa.metrics import average_semantic_precision, recall_at_k
+from daa.similarity import cosine_similarity
+
+
+def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[str, Any]:
+    """R@1, R@5, R@10 and ASP of a split in both directions, rsum, and the mean log-variances.
+
+    Scores are cosines of the means; matches are the annotated pairs.
+
+    Args:
+        model: both encoders.
+        inputs: images of the split.
+        relevance: [images, captions] of the split.
+
+    Returns:
+        {"rsum": sum of the six recalls, in [0, 6], "i2t": {"R@1": ..., "ASP": ...}, "t2i": ..., "log_var": ...}.
+    """
+    corpus = inputs.dataset.corpus
+    images, captions = embed_dataset(model, inputs)
+    scores = cosine_similarity(images, captions)
+    result: dict[str, Any] = {}
+    for direction in ("i2t", "t2i"):
+        result[direction] = {
+            f"R@{k}": recall_at_k(scores, corpus.image_of_caption, k, direction=direction) for k in (1, 5, 10)
+        }
+    rsum = sum(value for direction in result.values() for value in direction.values())
+    for direction in ("i2t", "t2i"):
+        result[direction]["ASP"] = average_semantic_precision(scores, relevance, direction=direction)
+    log_var = {"images": images.log_var.mean().item(), "captions": captions.log_var.mean().item()}
+    return {"rsum": rsum, **result, "log_var": log_var}

@@ -1,0 +1,118 @@
+"""Runs training in forked children and kills them with SIGKILL: `python kill_server.py FOLDER < scenarios.json`.
+
+One process imports everything once and never computes, since pools of threads do not survive a fork; its children start in
+milliseconds. A scenario is a list of places to die, one a child, and a last child that is left alone; each has a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numba.np.npdatetime
+import numba.np.npyfuncs  # noqa: F401 (each child would load these two anew, a second each)
+import safetensors.torch
+import scipy.sparse.csgraph  # noqa: F401
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+import daa.training.checkpoint as checkpoint
+import daa.training.loop as loop
+from tests.training.tiny import tiny_config, tiny_data
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def die_at_step(step: int) -> None:
+    """In the middle of a step: gradients are there, the weights are still the old ones."""
+    seen: list[int] = []
+
+    def count(*_: Any) -> None:
+        seen.append(1)
+        if len(seen) == step:
+            die()
+
+    register_optimizer_step_pre_hook(count)
+
+
+def die_at_write(number: int, when: str) -> None:
+    """In the middle of writing a checkpoint, or right before or after its rename."""
+    written: list[int] = []
+
+    def save_file(tensors: Any, path: Any, metadata: Any = None) -> None:
+        written.append(1)
+        content = safetensors.torch.save(tensors, metadata)
+        if len(written) == number and when == "half":
+            Path(path).write_bytes(content[: len(content) // 2])
+            die()
+        Path(path).write_bytes(content)
+
+    original = Path.replace
+
+    def replace(self: Path, target: Any) -> Any:
+        at = len(written) == number and str(target).endswith(".safetensors")
+        if at and when == "before":
+            die()
+        result = original(self, target)
+        if at and when == "after":
+            die()
+        return result
+
+    checkpoint.save_file = save_file
+    Path.replace = replace  # type: ignore[method-assign]
+
+
+def die_at_log(number: int) -> None:
+    """With half a line of the log written."""
+    lines: list[int] = []
+    original = loop._Run._write
+
+    def write(self: Any, kind: str, **values: Any) -> None:
+        lines.append(1)
+        if len(lines) == number:
+            self.log.write('{"kind": "st')
+            self.log.flush()
+            die()
+        original(self, kind, **values)
+
+    loop._Run._write = write
+
+
+PLACES = {"step": die_at_step, "write": die_at_write, "log": die_at_log}
+
+
+def run(folder: Path, place: list[Any], overrides: list[str]) -> int:
+    """Train in a child; returns the signal that ended it, 0 if none did."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if place and place[0] == "time":
+                signal.setitimer(signal.ITIMER_REAL, place[1])
+                signal.signal(signal.SIGALRM, lambda *_: die())
+            elif place:
+                PLACES[place[0]](*place[1:])
+            loop.train(tiny_config(*overrides), folder, data=tiny_data(), quiet=True)
+            os._exit(0)
+        except BaseException as error:
+            print(f"{folder.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise SystemExit(f"{folder.name}: a child failed")
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    ended = {
+        name: [run(root / name, place, scenario["overrides"]) for place in [*scenario["places"], []]]
+        for name, scenario in json.load(sys.stdin).items()
+    }
+    print(json.dumps(ended))

@@ -1,0 +1,83 @@
+"""A run that was killed and taken up again is the run that was not, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from daa.training.run import read_log
+
+ROOT = Path(__file__).parents[2]
+# Two epochs of 4 steps. Checkpoints after steps 3, 4, 6 and 8; writes: last, best, last, last, (best,) last.
+SCENARIOS: dict[str, list[list[Any]]] = {
+    "uninterrupted": [],
+    "first step": [["step", 1]],
+    "right after a checkpoint": [["step", 4]],
+    "between checkpoints, again and again": [["step", 6], ["step", 2], ["step", 1]],
+    "last step": [["step", 8]],
+    "first checkpoint half written": [["write", 1, "half"]],
+    "best half written": [["write", 2, "half"]],
+    "best written, last not": [["write", 2, "after"]],
+    "before the rename": [["write", 4, "before"]],
+    "after the rename": [["write", 4, "after"]],
+    "half a line of the log": [["log", 6]],
+    "after the last checkpoint": [["write", 6, "after"]],
+    "some time": [["time", 0.3]],
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int]]]:
+    folder = tmp_path_factory.mktemp("killed")
+    scenarios = {name: {"places": places, "overrides": []} for name, places in SCENARIOS.items()}
+    scenarios["all pairs"] = {
+        "places": [],
+        "overrides": ["train.sampling=caption", "loss.kind=infonce", "loss.options={}"],
+    }
+    server = subprocess.run(
+        [sys.executable, "-m", "tests.training.kill_server", str(folder)],
+        input=json.dumps(scenarios),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert server.returncode == 0, server.stderr
+    return folder, json.loads(server.stdout)
+
+
+def test_children_were_killed_where_they_should(ended: tuple[Path, dict[str, list[int]]]) -> None:
+    for name, signals in ended[1].items():
+        if name != "some time":
+            assert signals == [signal.SIGKILL] * (len(signals) - 1) + [0], name
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "uninterrupted"])
+def test_resumed_run_is_the_same(name: str, ended: tuple[Path, dict[str, list[int]]]) -> None:
+    whole, resumed = ended[0] / "uninterrupted", ended[0] / name
+    for which in ("last", "best"):
+        expected, found = (load_file(path / f"{which}.safetensors") for path in (whole, resumed))
+        assert expected.keys() == found.keys()
+        for key in expected:
+            assert expected[key].numpy().tobytes() == found[key].numpy().tobytes(), (which, key)
+    assert read_log(resumed) == read_log(whole)
+    record = json.loads((resumed / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["best"] == json.loads((whole / "run.json").read_text())["best"]
+    left = sorted(path.name for path in resumed.iterdir())
+    assert left == ["best.safetensors", "last.safetensors", "log.jsonl", "run.json"]
+
+
+def test_the_comparison_can_fail(ended: tuple[Path, dict[str, list[int]]]) -> None:
+    """Another run has other weights, so equality above says something."""
+    whole, other = (load_file(ended[0] / name / "last.safetensors") for name in ("uninterrupted", "all pairs"))
+    assert not whole["model.image_encoder.body.0.weight"].equal(other["model.image_encoder.body.0.weight"])
