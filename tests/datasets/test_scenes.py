@@ -15,6 +15,8 @@ import torch
 
 from daa.datasets import load_corpus, load_dataset
 from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, witness
+from daa.datasets.scenes.compose import Dice
+from daa.datasets.scenes.phrase import noun_phrase
 from daa.datasets.scenes.truth import TruthTable
 from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, relation_holds
 from tests.datasets.caption_parser import read_facts
@@ -137,6 +139,23 @@ def test_captions_are_plain_english(data):
                 assert (article == "an") == (word[0] in "aeiou"), caption
         if words[:2] in (["there", "is"], ["there", "are"]):
             assert (words[1] == "are") == (data.facts[data.corpus.captions.index(caption)].mentions[0].count > 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "phrase"),
+    [
+        (Mention("dog"), Mention("animal"), "another animal"),
+        (Mention("dog", colour="brown"), Mention("dog", colour="brown"), "another brown dog"),
+        (Mention("dog", colour="brown"), Mention("thing", colour="brown"), "another brown thing"),
+        (Mention("ball"), Mention("toy", count=3), "three other toys"),
+        (Mention("animal"), Mention("dog"), "a dog"),
+        (Mention("dog"), Mention("dog", colour="brown"), "a brown dog"),
+        (Mention("girl"), Mention("boy", size="small", colour="red"), "a small boy in red"),
+    ],
+)
+def test_a_second_object_is_called_another(monkeypatch, first, second, phrase):
+    monkeypatch.setattr("daa.datasets.scenes.phrase._choose", lambda options, synonym, dice: options[0])
+    assert noun_phrase([first, second], 1, 0.0, Dice(np.random.SeedSequence(0))) == phrase
 
 
 def test_own_image_is_positive_and_labels_are_the_kinds(full):
