@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import cast
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from daa.plots.style import BASELINE, RELEVANCE, SEQUENCE
@@ -66,6 +68,7 @@ def curves_with_spread(
     x_label: str,
     y_label: str,
     colours: Sequence[str] = SEQUENCE,
+    axes: Axes | None = None,
 ) -> Figure:
     """A line for each name, the mean over seeds, in a band from the lowest to the highest seed.
 
@@ -75,6 +78,7 @@ def curves_with_spread(
         x_label: what the steps are, with unit.
         y_label: what the quantity is, with unit.
         colours: one for each name, in order.
+        axes: where to draw; by default a new figure.
 
     Returns:
         The figure.
@@ -84,13 +88,14 @@ def curves_with_spread(
     """
     if not 0 < len(runs) <= len(colours):
         raise ValueError(f"runs: expected 1 to {len(colours)} names, one a colour, got {len(runs)}")
-    figure, axes = plt.subplots()
+    if axes is None:
+        _, axes = plt.subplots()
     for colour, (name, values) in zip(colours, runs.items(), strict=False):
         axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
         axes.plot(steps, values.mean(axis=0), color=colour, label=name)
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.legend()
-    return figure
+    return cast(Figure, axes.figure)
 
 
 def _mix(low: str, high: str, share: float) -> str:

@@ -1,4 +1,5 @@
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -41,6 +42,13 @@ def test_curves_with_spread_draws_mean_and_range_over_seeds():
     assert band[:, 1].max() == 3.0
     assert axes.get_legend().get_texts()[0].get_text() == "tau 0.1"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "ASP")
+
+
+def test_curves_with_spread_draws_where_it_is_told():
+    figure, (top, bottom) = plt.subplots(2)
+    drawn = curves_with_spread(np.array([0, 1]), {"a": np.ones((2, 2))}, x_label="", y_label="", axes=bottom)
+    assert drawn is figure
+    assert (len(top.lines), len(bottom.lines)) == (0, 1)
 
 
 def test_curves_with_spread_refuses_nothing_and_too_much():
