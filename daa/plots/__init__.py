@@ -1,5 +1,6 @@
 """What the book draws: every plot is a function of data, never of a model, and returns the figure it drew."""
 
+from daa.plots.comparison import arm_colours, arm_dots, variance_against_ambiguity
 from daa.plots.distributions import count_histograms
 from daa.plots.galleries import caption_gallery, picture_gallery, result_marks
 from daa.plots.ranking import curves_with_spread, rank_lines
@@ -11,6 +12,8 @@ __all__ = [
     "RELEVANCE",
     "SEQUENCE",
     "TRUTH",
+    "arm_colours",
+    "arm_dots",
     "caption_gallery",
     "count_histograms",
     "curves_with_spread",
@@ -18,4 +21,5 @@ __all__ = [
     "rank_lines",
     "result_marks",
     "use_style",
+    "variance_against_ambiguity",
 ]
