@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from os import PathLike
 from typing import Any
 
@@ -82,8 +83,6 @@ def _check_name(name: str, known: tuple[str, ...]) -> None:
 
 def _call(load: Any, name: str, **options: Any) -> Any:
     """Calls a loader; an option it does not have is bad input, not a programming error."""
-    import inspect
-
     parameters = inspect.signature(load).parameters
     for option in options:
         if option not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):

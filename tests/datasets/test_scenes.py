@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from daa.datasets import load_corpus, load_dataset
-from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, witness
+from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, witness, words
 from daa.datasets.scenes.compose import Dice
 from daa.datasets.scenes.phrase import noun_phrase
 from daa.datasets.scenes.truth import TruthTable
-from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, relation_holds
+from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, relation_holds
 from tests.datasets.caption_parser import read_facts
 from tests.oracles import slow_caption_fits, slow_relation
 
@@ -129,16 +129,23 @@ def test_captions_say_exactly_what_they_state():
             assert read_facts(caption) == facts, caption
 
 
+def test_everything_has_words():
+    assert set(words.NOUNS) == set(CONCEPTS)
+    assert set(words.SETTING_WORDS) == set(words.VIEW_WORDS) == set(SETTINGS)
+    assert set(words.RELATION_WORDS) == set(RELATIONS)
+    assert set(words.COLOUR_WORDS) == set(COLOURS) == {colour for kind in KINDS.values() for colour in kind.colours}
+
+
 def test_captions_are_plain_english(data):
     for caption in data.corpus.captions:
-        words = caption.replace(",", "").split()
+        tokens = caption.replace(",", "").split()
         assert caption == caption.lower().strip()
         assert "  " not in caption
-        for article, word in pairwise(words):
+        for article, word in pairwise(tokens):
             if article in ("a", "an"):
                 assert (article == "an") == (word[0] in "aeiou"), caption
-        if words[:2] in (["there", "is"], ["there", "are"]):
-            assert (words[1] == "are") == (data.facts[data.corpus.captions.index(caption)].mentions[0].count > 1)
+        if tokens[:2] in (["there", "is"], ["there", "are"]):
+            assert (tokens[1] == "are") == (data.facts[data.corpus.captions.index(caption)].mentions[0].count > 1)
 
 
 @pytest.mark.parametrize(

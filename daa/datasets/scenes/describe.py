@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from daa.datasets.scenes import words
 from daa.datasets.scenes.compose import Dice
 from daa.datasets.scenes.facts import Facts, Mention
 from daa.datasets.scenes.phrase import caption_text
@@ -155,7 +154,3 @@ def _general_noun(thing: SceneObject, manner: Describer, dice: Dice) -> str:
 def _choose_setting(scene: Scene, manner: Describer, dice: Dice) -> str:
     broad = [setting for setting, places in SETTINGS.items() if scene.place in places and len(places) > 1]
     return dice.pick(broad) if broad and dice.chance(manner.broaden) else scene.place
-
-
-assert set(words.NOUNS) == set(CONCEPTS)
-assert set(words.SETTING_WORDS) == set(SETTINGS) == set(words.VIEW_WORDS)

@@ -21,7 +21,9 @@ def caption_text(facts: Facts, synonym: float, dice: Dice) -> str:
         dice: chooses words and word order.
     """
     if not facts.mentions:
-        view = _choose(words.VIEW_WORDS[facts.setting or "outdoors"], synonym, dice)
+        if facts.setting is None:
+            raise ValueError("facts: expected at least one mention or a setting, got neither")
+        view = _choose(words.VIEW_WORDS[facts.setting], synonym, dice)
         return dice.pick((view, f"a picture of {view}", f"a drawing of {view}", f"a view of {view}"))
     nouns = [noun_phrase(facts.mentions, m, synonym, dice) for m in range(len(facts.mentions))]
     where = _choose(words.SETTING_WORDS[facts.setting], 0.7 * synonym + 0.2, dice) if facts.setting else ""
