@@ -76,6 +76,80 @@ def slow_average_precision_at_r(order, positives):
     return total / len(positives)
 
 
+def slow_first_match(order, positives):
+    return next(place for place, g in enumerate(order, 1) if g in positives)
+
+
+def slow_asp_at_k(scores, relevance, k, ties="average"):
+    """ASP over the top K of the relevance, averaged over the orders of its tied items (and those of the scores)."""
+    n = len(scores)
+    k = min(k, n)
+    values = []
+    orders = [sorted(range(n), key=lambda g: -relevance[g])] if ties == "ordinal" else all_orders(relevance)
+    for order in orders:
+        for by_score in all_orders(scores) if ties == "expected" else [None]:
+            total = 0.0
+            for place, g in enumerate(order[:k], 1):
+                rank_s = by_score.index(g) + 1 if by_score else slow_ranks(scores, ties)[g]
+                rank_c = place if ties == "expected" else slow_ranks(relevance, ties)[g]
+                total += min(rank_s, rank_c) / max(rank_s, rank_c)
+            values.append(total / k)
+    return sum(values) / len(values)
+
+
+def slow_asp_chance(relevance, ties="average"):
+    """Mean ASP of every order of the candidates."""
+    n = len(relevance)
+    values = [slow_asp(scores, relevance, ties) for scores in itertools.permutations(range(n))]
+    return sum(values) / len(values)
+
+
+def slow_share_of_best(scores, relevance, weight, left_out=()):
+    """Weighted relevance by place over the most that any order collects, mean over orders of tied scores."""
+    kept = [g for g in range(len(scores)) if g not in left_out]
+    scores, relevance = [scores[g] for g in kept], [relevance[g] for g in kept]
+
+    def collected(order):
+        return sum(weight(place) * relevance[g] for place, g in enumerate(order, 1))
+
+    best = collected(sorted(range(len(kept)), key=lambda g: -relevance[g]))
+    orders = all_orders(scores)
+    return sum(collected(order) for order in orders) / len(orders) / best if best > 0 else np.nan
+
+
+def slow_kendall_tau(scores, relevance, k):
+    """tau-b over all pairs of the candidates that rank K or better."""
+    top = [g for g in range(len(scores)) if slow_ranks(scores, "competition")[g] <= k]
+    agree = tied_score = tied_relevance = pairs = 0
+    for a, b in itertools.combinations(top, 2):
+        by_score, by_relevance = np.sign(scores[a] - scores[b]), np.sign(relevance[a] - relevance[b])
+        pairs += 1
+        agree += by_score * by_relevance
+        tied_score += by_score == 0
+        tied_relevance += by_relevance == 0
+    scale = ((pairs - tied_score) * (pairs - tied_relevance)) ** 0.5
+    return agree / scale if scale else np.nan
+
+
+def slow_pmrp(scores, labels, image_of_caption, zeta, direction="i2t", unlabelled="drop", ties="expected"):
+    """R-Precision of each query by plausible matches at one zeta, from PMRP's definition; NaN for a dropped query."""
+    n_images, n_captions = len(labels), len(image_of_caption)
+    image_of = {"image": list(range(n_images)), "caption": list(image_of_caption)}
+    queries, candidates = ("image", "caption") if direction == "i2t" else ("caption", "image")
+    values = []
+    for q in range(n_images if direction == "i2t" else n_captions):
+        code = labels[image_of[queries][q]]
+        gallery = [g for g, image in enumerate(image_of[candidates]) if unlabelled == "keep" or any(labels[image])]
+        if unlabelled == "drop" and not any(code):
+            values.append(np.nan)
+            continue
+        row = [scores[q][g] if direction == "i2t" else scores[g][q] for g in gallery]
+        distance = [sum(a != b for a, b in zip(code, labels[image_of[candidates][g]], strict=True)) for g in gallery]
+        positives = {place for place, d in enumerate(distance) if d <= zeta}
+        values.append(slow_hits(row, positives, slow_r_precision, ties) if positives else np.nan)
+    return np.array(values)
+
+
 # ---- relevance -----------------------------------------------------------------------------------------------------
 
 

@@ -1,19 +1,35 @@
 """Metrics of a similarity matrix [images, captions]: pure functions that return fractions in [0, 1].
 
 Every function takes `direction="i2t"` (rank captions for each image) or `"t2i"` (rank images for each caption), torch
-tensors or numpy arrays (memory-mapped ones stream), and returns a mean or per-query values.
+tensors or numpy arrays (memory-mapped ones stream), and returns a mean or per-query values. Not all are fractions:
+ranks count from 1, and correlations and chance-corrected values may be negative.
 """
 
-from daa.metrics.asp import asp_chance, average_semantic_precision
+from daa.metrics.asp import asp_chance, average_semantic_precision, chance_corrected_asp
+from daa.metrics.asp_top import asp_at_k, asp_at_k_chance
+from daa.metrics.coherence import kendall_tau
+from daa.metrics.graded import ndcg_at_k, normalized_cumulative_semantic_score
+from daa.metrics.match_rank import match_ranks, mean_rank, median_rank
 from daa.metrics.placement import HIT_POLICIES
+from daa.metrics.plausible import plausible_match_r_precision
 from daa.metrics.precision import map_at_r, r_precision
 from daa.metrics.recall import recall_at_k
 
 __all__ = [
     "HIT_POLICIES",
+    "asp_at_k",
+    "asp_at_k_chance",
     "asp_chance",
     "average_semantic_precision",
+    "chance_corrected_asp",
+    "kendall_tau",
     "map_at_r",
+    "match_ranks",
+    "mean_rank",
+    "median_rank",
+    "ndcg_at_k",
+    "normalized_cumulative_semantic_score",
+    "plausible_match_r_precision",
     "r_precision",
     "recall_at_k",
 ]

@@ -152,3 +152,18 @@ def average_precision_at_r(n_positives, indptr, first, last):
             start = end
         result[q] = total / n_positives[q] if n_positives[q] else np.nan
     return result
+
+
+@njit(cache=True)
+@no_type_check
+def first_place(n_positives, indptr, first, last):
+    r"""Expected rank of the first positive, $a + (g+1)/(p+1)$; NaN for a query without one among the candidates."""
+    result = np.empty(len(indptr) - 1)
+    for q in range(len(indptr) - 1):
+        start, stop = indptr[q], indptr[q + 1]
+        if start == stop:
+            result[q] = np.nan
+            continue
+        positives = _group_end(first, start, stop) - start
+        result[q] = first[start] - 1 + (last[start] - first[start] + 2) / (positives + 1)
+    return result

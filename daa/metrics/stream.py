@@ -37,12 +37,17 @@ class QueryBlock:
         self.scores = scores.block(direction, start, stop)
         self._relevance, self._positives = relevance, positives
         self._relevance_blocks: dict[str, np.ndarray] = {}
-        self._relevance_ranges: dict[str, Ranges] = {}
+        self._relevance_ranges: dict[tuple[str, bool], Ranges] = {}
         self._placements: dict[tuple[str, str], Placement] = {}
 
     @cached_property
     def score_ranges(self) -> Ranges:
         return tie_ranges(self.scores)
+
+    @cached_property
+    def ordinal_ranges(self) -> Ranges:
+        """The ordinal rank of each candidate by score, as its first and last rank."""
+        return _ordinal_ranges(self.scores)
 
     def relevance(self, name: str) -> np.ndarray:
         """Relevance [queries, candidates] of this name."""
@@ -50,11 +55,12 @@ class QueryBlock:
             self._relevance_blocks[name] = self._relevance[name].block(self.direction, self.start, self.stop)
         return self._relevance_blocks[name]
 
-    def relevance_ranges(self, name: str) -> Ranges:
-        """Like `score_ranges`, of the relevance."""
-        if name not in self._relevance_ranges:
-            self._relevance_ranges[name] = tie_ranges(self.relevance(name))
-        return self._relevance_ranges[name]
+    def relevance_ranges(self, name: str, ordinal: bool = False) -> Ranges:
+        """Like `score_ranges` or `ordinal_ranges`, of the relevance."""
+        if (name, ordinal) not in self._relevance_ranges:
+            ranges_of = _ordinal_ranges if ordinal else tie_ranges
+            self._relevance_ranges[name, ordinal] = ranges_of(self.relevance(name))
+        return self._relevance_ranges[name, ordinal]
 
     def positives(self, name: str) -> Positives:
         """These queries' positives by the truth of this name."""
@@ -63,12 +69,14 @@ class QueryBlock:
     def placement(self, name: str, ties: str) -> Placement:
         """Where the scores put the positives of a truth."""
         if (name, ties) not in self._placements:
-            ranges = self.score_ranges
-            if ties == "ordinal":
-                ordinal = ranks(self.scores, "ordinal").astype(np.int32)
-                ranges = (ordinal, ordinal)
+            ranges = self.ordinal_ranges if ties == "ordinal" else self.score_ranges
             self._placements[name, ties] = place(self.positives(name), *ranges, ties)
         return self._placements[name, ties]
+
+
+def _ordinal_ranges(values: np.ndarray) -> Ranges:
+    ordinal = ranks(values, "ordinal").astype(np.int32)
+    return ordinal, ordinal
 
 
 Metric = Callable[[QueryBlock], np.ndarray]
@@ -122,7 +130,7 @@ def reduce(values: np.ndarray, reduction: str, undefined: str = "skip") -> float
     """The mean of the queries that have a value, or the values themselves.
 
     Args:
-        values: [queries], NaN where a query has no value (it has no positive).
+        values: [queries], NaN where a query has no value (it has no positive, or nothing to order).
         reduction: `"mean"` or `"none"`.
         undefined: `"skip"` leaves those queries out of the mean (and NaN in the values), `"zero"` counts them as 0,
             `"error"` refuses them.
@@ -134,8 +142,8 @@ def reduce(values: np.ndarray, reduction: str, undefined: str = "skip") -> float
     without = np.isnan(values)
     if undefined == "error" and without.any():
         raise ValueError(
-            f"positives: expected at least one for every query, but {int(without.sum())} queries have none "
-            f"(the first is {int(without.argmax())}, counted from 0)"
+            f"undefined: expected a value for every query, but {int(without.sum())} queries have none: no positive, or "
+            f"nothing to order (the first is {int(without.argmax())}, counted from 0)"
         )
     if undefined == "zero":
         values = np.where(without, 0.0, values)

@@ -1,0 +1,160 @@
+"""Plausible-Match R-Precision: matches are guessed from the object categories that two images share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import no_type_check
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit, prange
+from torch import Tensor
+
+from daa.metrics.inputs import Blocks
+from daa.metrics.placement import HIT_POLICIES, check_hit_policy
+from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
+from daa.ranks._threads import threads_for
+
+ZETAS = (0, 1, 2)
+
+
+def plausible_match_r_precision(
+    scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
+    labels: Bool[Tensor, "images classes"] | Bool[np.ndarray, "images classes"],
+    image_of_caption: Int[Tensor, " captions"] | Int[np.ndarray, " captions"],
+    *,
+    zeta: int | Sequence[int] = ZETAS,
+    direction: str = "i2t",
+    unlabelled: str = "drop",
+    ties: str = "expected",
+    reduction: str = "mean",
+    block: int | None = None,
+) -> float | Tensor:
+    r"""PMRP: R-Precision where a pair matches if the images' categories differ in at most zeta places; mean over zeta.
+
+    $$P_\zeta(i) = \{c : |\,y_i \oplus y_{\text{image}(c)}\,| \le \zeta\}, \quad R_\zeta = |P_\zeta|$$
+    $$PMRP = \frac1{|Z|\,|Q|} \sum_{\zeta \in Z} \sum_q
+      \frac{|\{g \in P_\zeta(q) : r_s(q,g) \le R_\zeta(q)\}|}{R_\zeta(q)}$$
+
+    Args:
+        scores: similarity, any range.
+        labels: the categories y seen in each image.
+        image_of_caption: the image of each caption.
+        zeta: how many categories may differ; one number or several to average over.
+        direction: `"i2t"` ranks captions for each image, `"t2i"` images for each caption.
+        unlabelled: images without any category: `"drop"` takes them and their captions out of queries and candidates,
+            as the published metric does without saying; `"keep"` treats them as images that show nothing.
+        ties: `"expected"`, `"optimistic"`, `"pessimistic"` or `"ordinal"` (see `daa.metrics.placement`).
+        reduction: `"mean"`, or `"none"` for per-query values (NaN for a dropped query).
+        block: queries handled at a time.
+
+    Returns:
+        A fraction in [0, 1], or float64 per-query values.
+
+    Raises:
+        ValueError: for empty, non-finite or ill-shaped input, or if no image has a category and such are dropped.
+
+    >>> labels = np.array([[True, False], [True, True], [True, False]])  # images 0 and 2 show the same
+    >>> scores = np.array([[0.9, 0.5, 0.1], [0.2, 0.9, 0.1], [0.3, 0.1, 0.9]])
+    >>> plausible_match_r_precision(scores, labels, np.arange(3), zeta=0)  # (1/2 + 1 + 2/2) / 3
+    0.8333333333333334
+
+    Source: Chun et al., Probabilistic Embeddings for Cross-Modal Retrieval, CVPR 2021, section 4.1.
+    """
+    blocks = Blocks(scores, "scores")
+    metric = pmrp_metric(
+        labels, image_of_caption, blocks.shape, [zeta] if isinstance(zeta, int) else zeta, unlabelled, ties
+    )
+    values = per_query({"value": metric}, blocks, direction, block=block)["value"]
+    return reduce(values.mean(axis=1), reduction)
+
+
+def pmrp_metric(
+    labels: Bool[Tensor, "images classes"] | Bool[np.ndarray, "images classes"],
+    image_of_caption: Int[Tensor, " captions"] | Int[np.ndarray, " captions"],
+    shape: tuple[int, int],
+    zetas: Sequence[int] = ZETAS,
+    unlabelled: str = "drop",
+    ties: str = "expected",
+) -> Metric:
+    """R-Precision by plausible matches at each zeta, [queries, zetas], for `per_query`; memory grows by the block."""
+    check_hit_policy(ties)
+    if unlabelled not in ("drop", "keep"):
+        raise ValueError(f'unlabelled: expected "drop" or "keep", got {unlabelled!r}')
+    if not len(zetas) or any(isinstance(z, bool) or not isinstance(z, (int, np.integer)) or z < 0 for z in zetas):
+        raise ValueError(f"zeta: expected one or more integers from 0, got {list(zetas)}")
+    codes = np.asarray(labels).astype(np.float32)
+    image_of = np.asarray(image_of_caption).astype(np.int64)
+    if codes.ndim != 2 or len(codes) != shape[0]:
+        raise ValueError(f"labels: expected [{shape[0]} images, classes], got shape {codes.shape}")
+    if image_of.shape != (shape[1],) or image_of.min() < 0 or image_of.max() >= shape[0]:
+        raise ValueError(
+            f"image_of_caption: expected the image, 0 to {shape[0] - 1}, of each of {shape[1]} captions, "
+            f"got shape {image_of.shape} from {image_of.min()} to {image_of.max()}"
+        )
+    sizes = codes.sum(axis=1)
+    kept = (sizes > 0) | (unlabelled == "keep")
+    if not kept[image_of].any():
+        raise ValueError(
+            'labels: expected a category for an image with a caption, got none; unlabelled="keep" keeps such'
+        )
+    wanted = np.array(zetas, dtype=np.int64)
+    policy = HIT_POLICIES.index(ties)
+
+    def pmrp(queries: QueryBlock) -> np.ndarray:
+        rows, columns = np.arange(queries.start, queries.stop), np.arange(shape[0])
+        if queries.direction == "i2t":
+            columns = image_of
+        else:
+            rows = image_of[rows]
+        distinct, row_of_query = np.unique(rows, return_inverse=True)
+        distance = sizes[distinct][:, None] + sizes[None] - 2 * (codes[distinct] @ codes.T)
+        ranges = queries.ordinal_ranges if ties == "ordinal" else queries.score_ranges
+        distance = np.minimum(distance, 255).astype(np.uint8)
+        with threads_for(queries.scores.size):
+            return _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
+
+    return pmrp
+
+
+@njit(cache=True, parallel=True)
+@no_type_check
+def _r_precision(first, last, distance, row_of_query, image_of_candidate, query_kept, kept, zetas, policy):
+    """R-Precision among the kept candidates, whose ranks close up over the others."""
+    n_queries, n = first.shape
+    result = np.full((n_queries, len(zetas)), np.nan)
+    n_gone = n - kept.sum()
+    for q in prange(n_queries):
+        if not query_kept[q]:
+            continue
+        of_query = distance[row_of_query[q]]
+        gone = np.empty(n_gone, first.dtype)
+        p = 0
+        for g in range(n):
+            if not kept[g]:
+                gone[p] = first[q, g]
+                p += 1
+        gone.sort()
+        for z in range(len(zetas)):
+            n_positives = 0
+            for g in range(n):
+                n_positives += kept[g] and of_query[image_of_candidate[g]] <= zetas[z]
+            sure, at_border, places, size = 0, 0, 0, 1
+            for g in range(n):
+                if first[q, g] > n_positives + n_gone or not kept[g] or of_query[image_of_candidate[g]] > zetas[z]:
+                    continue
+                front = first[q, g] - np.searchsorted(gone, first[q, g])
+                back = last[q, g] - np.searchsorted(gone, first[q, g], side="right")
+                if back <= n_positives:
+                    sure += 1
+                elif front <= n_positives:  # the one tie group that reaches over the border
+                    at_border += 1
+                    places, size = n_positives - front + 1, back - front + 1
+            if policy == 0:
+                hits = sure + places * at_border / size
+            elif policy == 1:
+                hits = sure + min(places, at_border)
+            else:
+                hits = sure + max(0, places - (size - at_border))
+            result[q, z] = hits / n_positives if n_positives else np.nan
+    return result
