@@ -24,10 +24,11 @@ class Relevance(ABC):
 
     Attributes:
         name: what reports and configurations call it.
-        maximum: the largest value it can take; the smallest is 0.
+        minimum, maximum: the range of its values.
     """
 
     name: str
+    minimum: float = 0.0
     maximum: float = 1.0
     corpus_name: str | None = None
     df_note: str = ""

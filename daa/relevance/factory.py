@@ -6,12 +6,18 @@ from typing import Any
 
 from daa.relevance.base import Relevance
 from daa.relevance.cider import CiderRelevance
+from daa.relevance.combined import CombinedRelevance
+from daa.relevance.meteor import MeteorRelevance
+from daa.relevance.overlap import METRICS, OverlapRelevance
+from daa.relevance.sentence import SentenceRelevance
 from daa.relevance.tfidf import TfidfRelevance
 
 _MAKERS: dict[str, tuple[type[Relevance], dict[str, Any]]] = {
     "tfidf": (TfidfRelevance, {}),
     "cider-d": (CiderRelevance, {"variant": "cider-d"}),
     "cider": (CiderRelevance, {"variant": "cider"}),
+    **{metric: (OverlapRelevance, {"metric": metric}) for metric in METRICS},
+    "meteor": (MeteorRelevance, {}),
 }
 
 
@@ -19,19 +25,32 @@ def relevance_by_name(name: str, **options: Any) -> Relevance:
     """The relevance of a name, not yet fitted.
 
     Args:
-        name: one of `relevance_names()`.
+        name: one of `relevance_names()`; `sentence:FOLDER` for the sentence-transformers model in a folder; or several
+            of these joined by `+`, for their mean, each scaled by its range.
         options: passed on to its class.
+
+    Raises:
+        ValueError: for a name that is not known.
 
     >>> relevance_by_name("cider-d", leave_out_self=True)
     CiderRelevance(CIDEr-D, n-grams of 1 to 4 words, counts clipped, length penalty sigma 6, mean over the image's \
 other captions, scale 0 to 10, tokenizer ptb_like; not fitted)
+    >>> relevance_by_name("cider-d+bleu-4+rouge-l").name
+    'cider-d+bleu-4+rouge-l'
     """
+    if name.startswith("sentence:") and "+" not in name:
+        return SentenceRelevance(name.removeprefix("sentence:"), **options)
+    if "+" in name:
+        return CombinedRelevance({part: relevance_by_name(part) for part in name.split("+")}, **options)
     if name not in _MAKERS:
-        raise ValueError(f"relevance: expected one of {', '.join(relevance_names())}, got {name!r}")
+        raise ValueError(
+            f"relevance: expected one of {', '.join(relevance_names())}, sentence:FOLDER, or several joined by +, "
+            f"got {name!r}"
+        )
     kind, fixed = _MAKERS[name]
     return kind(**fixed, **options)
 
 
 def relevance_names() -> list[str]:
-    """Every name that `relevance_by_name` knows."""
+    """Every plain name that `relevance_by_name` knows."""
     return list(_MAKERS)

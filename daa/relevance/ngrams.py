@@ -69,7 +69,7 @@ def count_ngrams(captions: Iterable[str], tokenizer: Tokenizer, max_order: int =
     >>> counts.feature.tolist(), counts.count.tolist()
     ([0, 1, 3, 0, 1, 2, 3, 4, 5], [1, 1, 1, 2, 2, 1, 2, 1, 1])
     """
-    words, indptr, n_vocabulary = _number_words(captions, tokenizer)
+    words, indptr, n_vocabulary = word_sequences(captions, tokenizer)
     n_words = np.diff(indptr)
     if len(n_words) and n_words.max() > MAX_COUNT:
         raise ValueError(
@@ -87,7 +87,7 @@ def count_ngrams(captions: Iterable[str], tokenizer: Tokenizer, max_order: int =
     return NgramCounts(out_indptr, feature, count, bounds_array, n_words.astype(np.int32))
 
 
-def _number_words(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
+def word_sequences(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
     """Words as numbers in the order of their first appearance, all captions in one row."""
     numbers: dict[str, int] = {}
     words, ends = array("i"), array("q", [0])

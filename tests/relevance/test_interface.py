@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daa.corpus import CaptionCorpus
@@ -21,6 +21,7 @@ CORPUS = CaptionCorpus(
 
 
 @pytest.mark.parametrize("make", EVERY)
+@settings(max_examples=25)
 @given(some=tiny(), data=st.data())
 def test_rows_and_batches_are_blocks_of_the_matrix(make, some, data):
     captions, image_of_caption = some

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from daa.corpus import CaptionCorpus
@@ -24,6 +24,7 @@ def dense_tfidf(corpus, df_corpus=None, leave_out_self=False):
     return out
 
 
+@settings(max_examples=40)
 @given(tiny(min_captions_per_image=2), tiny())
 def test_equals_scikit_learn(some, others):
     corpus, other = CaptionCorpus(*some), CaptionCorpus(*others)
