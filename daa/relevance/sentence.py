@@ -41,11 +41,12 @@ class SentenceRelevance(Relevance):
         if pooling not in ("mean", "max"):
             raise ValueError(f'pooling: expected "mean" or "max", got {pooling!r}')
         self.pooling, self.batch_size = pooling, batch_size
-        self.model_name = model.name if isinstance(model, Path) else getattr(model, "__name__", type(model).__name__)
-        if isinstance(model, str):
-            model = Path(model)
-            self.model_name = model.name
-        self.model = _load(model) if isinstance(model, Path) else model
+        if isinstance(model, str | Path):
+            self.model_name = "/".join(Path(model).parts[-2:])
+            self.model = _load(Path(model))
+        else:
+            self.model_name = getattr(model, "__name__", type(model).__name__)
+            self.model = model
         if not callable(self.model) and not hasattr(self.model, "encode"):
             raise ValueError(
                 f"model: expected the folder of a sentence-transformers model, a SentenceTransformer or a function "
