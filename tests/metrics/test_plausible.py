@@ -91,3 +91,16 @@ def test_match_ranks_equal_the_definition(pair, direction, ties):
         found = ~np.isnan(values)
         assert (bounds[0][found] <= values[found] + 1e-12).all()
         assert (values[found] <= bounds[1][found] + 1e-12).all()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_pmrp_closes_the_ranks_over_dropped_candidates(direction):
+    generator = np.random.default_rng(2)
+    labels = generator.random((12, 2)) < 0.4
+    image_of_caption = np.concatenate([np.arange(12), generator.integers(0, 12, 12)])
+    scores = generator.permutation(12 * 24).reshape(12, 24).astype(float)
+    assert 3 < (~labels.any(axis=1)).sum() < 9
+    values = plausible_match_r_precision(
+        scores, labels, image_of_caption, zeta=0, direction=direction, reduction="none"
+    )
+    np.testing.assert_allclose(values.numpy(), slow_pmrp(scores, labels, image_of_caption, 0, direction), atol=1e-12)
