@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Int
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from daa.plots.style import BASELINE, TRUTH
 
@@ -56,6 +56,8 @@ def count_histograms(
             axes.xaxis.set_major_locator(FixedLocator(ticks))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xticklabels([str(tick) for tick in ticks])
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.legend()

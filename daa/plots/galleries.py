@@ -155,7 +155,6 @@ def _picture(axes: Axes, picture: np.ndarray, mark: Mark | None = None) -> None:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=mark is not None, linewidth=4, edgecolor=mark.colour if mark else "none")
-        spine.set_linestyle((0, (2, 1)) if mark and mark.hollow else "-")
     if mark:
         _draw_mark(axes, mark, 0.1, 0.9, on_picture=True)
 
