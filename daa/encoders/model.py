@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from daa.encoders.gaussian import Gaussian
 from daa.encoders.image import ConvSmall, ResNet
-from daa.encoders.text import ConvText, GRUText
+from daa.encoders.text import BagText, ConvText, GRUText
 from daa.encoders.vocabulary import Vocabulary
 
 IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
@@ -23,7 +23,7 @@ IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
 }
 """Image encoders by name: called with `embedding_dim` and options; map a batch of images to a `Gaussian`."""
 
-TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {"gru": GRUText, "conv": ConvText}
+TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {"gru": GRUText, "conv": ConvText, "bag": BagText}
 """Text encoders by name: called with a `Vocabulary`, `embedding_dim` and options.
 
 `tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` a `Gaussian`.

@@ -112,3 +112,23 @@ class ConvText(WordEncoder):
         for convolution in self.convolutions:
             x = (x + torch.relu(convolution(x.transpose(1, 2)).transpose(1, 2))) * keep
         return x
+
+
+class BagText(WordEncoder):
+    """Word vectors alone, in no order: the cheapest, so that a step can afford all captions of an image."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        embedding_dim: int = 256,
+        word_dim: int = 128,
+        dropout: float = 0.0,
+        max_words: int = 40,
+        log_var_init: float = -6.0,
+    ) -> None:
+        super().__init__(vocabulary, embedding_dim, word_dim, word_dim, dropout, max_words, log_var_init)
+
+    def context(
+        self, x: Float[Tensor, "batch words word_dim"], mask: Bool[Tensor, "batch words"]
+    ) -> Float[Tensor, "batch words features"]:
+        return x
