@@ -1,6 +1,8 @@
 """Scores and a corpus in, a report of every metric out."""
 
+from daa.evaluation.comparison import Comparison, compare
 from daa.evaluation.report import Measurement, Report
 from daa.evaluation.run import evaluate
+from daa.evaluation.sources import EmbeddingScores
 
-__all__ = ["Measurement", "Report", "evaluate"]
+__all__ = ["Comparison", "EmbeddingScores", "Measurement", "Report", "compare", "evaluate"]

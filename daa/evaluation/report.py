@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +13,17 @@ import pandas as pd
 from rich.table import Table
 
 from daa.evaluation import tables
+from daa.evaluation.statistics import bootstrap
 from daa.files import write_json
+
+FORMAT = "daa report 1"
 
 
 class Measurement(NamedTuple):
     """One number: `metric` in one direction, judged by `truth` (a set of positives, or for ASP a relevance).
 
-    `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known, and
-    `n_queries` how many queries had a value. Fractions, not percent.
+    `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
+    `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for.
     """
 
     metric: str
@@ -30,6 +33,8 @@ class Measurement(NamedTuple):
     value: float
     chance: float | None
     n_queries: int
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,8 @@ class Report:
     Attributes:
         measurements: the numbers; `to_frame` gives them as a tidy table.
         per_query: per-query values by direction and (metric, truth), for statistics; not kept in JSON.
-        settings: the tie policies.
+        image_of_query: by direction the image that each query shows or describes; not kept in JSON.
+        settings: the tie policies, and how intervals were made.
         provenance: what made the numbers, if whoever ran the evaluation noted it.
     """
 
@@ -48,12 +54,13 @@ class Report:
     n_images: int
     n_captions: int
     measurements: tuple[Measurement, ...]
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     per_query: dict[str, dict[tuple[str, str], np.ndarray]] = field(default_factory=dict, repr=False)
+    image_of_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def value(self, metric: str, truth: str, direction: str, gallery: str = "all") -> float:
-        """One number, a fraction.
+        """One number: a fraction, a rank or a correlation.
 
         Raises:
             ValueError: if the report has no such number; the message lists what there is.
@@ -66,21 +73,43 @@ class Report:
             f"metric: no {metric} by {truth}, {direction}, gallery {gallery}; this report has {', '.join(known)}"
         )
 
-    def to_frame(self) -> pd.DataFrame:
-        """Tidy: one row a number, with the columns metric, truth, direction, gallery, value, chance and n_queries."""
-        frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
-        return frame.astype({"value": float, "chance": float, "n_queries": int})
+    def with_intervals(self, level: float = 0.95, n_resamples: int = 1000, seed: int = 0) -> Report:
+        """This report with confidence intervals, by a bootstrap over images; averages over folds get none.
 
-    def to_json(self, path: str | PathLike | None = None) -> str:
-        """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
-        content = {
-            "format": "daa report 1",
+        Images are drawn with replacement, each with all its captions: the captions of one image are no independent
+        queries.
+
+        Raises:
+            ValueError: if the report was read from JSON, which keeps no per-query values.
+        """
+        intervals = bootstrap(self, level, n_resamples, seed)
+        measurements = []
+        for one in self.measurements:
+            key = (one.metric, one.truth, one.direction)
+            low, high = intervals[key] if one.gallery == "all" else (None, None)
+            measurements.append(one._replace(low=low, high=high))
+        made = {"level": level, "n_resamples": n_resamples, "seed": seed, "resampled": "images with their captions"}
+        return replace(self, measurements=tuple(measurements), settings=self.settings | {"intervals": made})
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tidy: one row a number; columns metric, truth, direction, gallery, value, chance, n_queries, low, high."""
+        frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
+        return frame.astype({"value": float, "chance": float, "n_queries": int, "low": float, "high": float})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the per-query values, as JSON can hold it."""
+        return {
+            "format": FORMAT,
             "name": self.name,
             "corpus": {"name": self.corpus, "images": self.n_images, "captions": self.n_captions},
             "settings": self.settings,
             "measurements": [one._asdict() for one in self.measurements],
             "provenance": self.provenance,
         }
+
+    def to_json(self, path: str | PathLike | None = None) -> str:
+        """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
+        content = self.to_dict()
         if path is not None:
             write_json(path, content)
         return json.dumps(content, indent=1, allow_nan=False)
@@ -99,8 +128,8 @@ class Report:
             content = json.loads(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"report: expected JSON in {where}, got {error}") from None
-        if not isinstance(content, dict) or content.get("format") != "daa report 1":
-            raise ValueError(f'report: expected JSON with "format": "daa report 1" in {where}')
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f'report: expected JSON with "format": "{FORMAT}" in {where}')
         corpus = content["corpus"]
         return cls(
             name=content["name"],
@@ -116,12 +145,20 @@ class Report:
     def title(self) -> str:
         return f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
 
+    @property
+    def table(self) -> tables.TextTable:
+        return tables.report_table(self.title, self.measurements)
+
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""
-        return tables.markdown(self.measurements)
+        return self.table.markdown()
+
+    def to_latex(self) -> str:
+        """The same as a `tabular` for the package booktabs."""
+        return self.table.latex()
 
     def __rich__(self) -> Table:
-        return tables.rich_table(self.title, self.measurements)
+        return self.table.rich()
 
     def _repr_html_(self) -> str:
-        return tables.html(self.title, self.measurements)
+        return self.table.html()

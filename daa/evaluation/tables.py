@@ -1,10 +1,11 @@
-"""A report as a table: Markdown, terminal, HTML. Percent, the truths under one another, the directions side by side."""
+"""Tables of text for every place where numbers are read: terminal, notebook, Markdown, LaTeX."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+import pandas as pd
 from jinja2 import Environment
 from rich.table import Table
 from rich.text import Text
@@ -12,9 +13,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from daa.evaluation.report import Measurement
 
-HEADER = ("gallery", "judged by", "metric", "i2t", "t2i", "both", "chance")
-N_TEXT_COLUMNS = 3
-FOOTNOTE = "Percent. Chance: what a random ranking scores."
+RANKS = ("median rank", "mean rank")
+CORRELATIONS = ("tau@",)
 
 _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """<table class="daa-report">
@@ -31,62 +31,104 @@ _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 )
 
 
-def percent(fraction: float) -> str:
-    """
-    >>> percent(0.4321)
-    '43.2'
-    """
-    return f"{100 * fraction:.1f}"
+class TextTable(NamedTuple):
+    """A table whose cells are text; the first columns are labels, the others numbers."""
+
+    title: str
+    header: Sequence[str]
+    rows: list[list[str]]
+    n_labels: int
+    footnote: str
+
+    def without_needless_gallery(self) -> TextTable:
+        """Without its first column, which says over which candidates was ranked, if that is the same everywhere."""
+        if len({row[0] for row in self.rows}) > 1:
+            return self
+        return self._replace(header=self.header[1:], rows=[row[1:] for row in self.rows], n_labels=self.n_labels - 1)
+
+    def markdown(self) -> str:
+        """Every row says all its labels, so that rows can be found by searching."""
+        lines = [list(self.header), ["---"] * self.n_labels + ["---:"] * (len(self.header) - self.n_labels)]
+        lines += [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+    def latex(self) -> str:
+        """A `tabular` that needs the package booktabs."""
+        frame = pd.DataFrame(self._sparing(), columns=list(self.header))
+        columns = "l" * self.n_labels + "r" * (len(self.header) - self.n_labels)
+        return frame.to_latex(index=False, escape=True, column_format=columns)
+
+    def rich(self) -> Table:
+        table = Table(title=Text(self.title), caption=Text(self.footnote))
+        for j, column in enumerate(self.header):
+            is_label = j < self.n_labels
+            table.add_column(Text(column), justify="left" if is_label else "right", no_wrap=is_label)
+        rows = self._sparing()
+        n_groups = list(self.header).index("metric")  # a section ends where a label before the metric changes
+        for row, below in zip(rows, [*rows[1:], ["", "", "last"]], strict=True):
+            new_section = any(below[:n_groups]) or below[-1] == "last"
+            table.add_row(*(Text(cell) for cell in row), end_section=new_section)
+        return table
+
+    def html(self) -> str:
+        return _HTML.render(title=self.title, header=self.header, rows=self._sparing(), footnote=self.footnote)
+
+    def _sparing(self) -> list[list[str]]:
+        """The rows without those leading labels that the row above already says."""
+        result: list[list[str]] = []
+        above: list[str] = []
+        for row in self.rows:
+            same = 0
+            while same < min(self.n_labels - 1, len(above)) and row[same] == above[same]:
+                same += 1
+            result.append([""] * same + row[same:])
+            above = row
+        return result
 
 
-def cells(measurements: Iterable[Measurement]) -> list[list[str]]:
-    """Rows of text under `HEADER`, one a metric and truth, directions in columns."""
-    rows: dict[tuple[str, str, str], dict[str, str]] = {}
-    for one in measurements:
-        row = rows.setdefault((one.gallery, one.truth, one.metric), {})
-        row[one.direction] = percent(one.value)
+def number(metric: str, value: float) -> str:
+    """A metric's value as tables print it: fractions in percent, ranks and correlations as they are.
+
+    >>> number("R@1", 0.4321), number("median rank", 3.0), number("tau@100", 0.1234)
+    ('43.2', '3.0', '0.123')
+    """
+    if metric in RANKS:
+        return f"{value:.1f}"
+    return f"{value:.3f}" if metric.startswith(CORRELATIONS) else f"{100 * value:.1f}"
+
+
+def report_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
+    """One row a metric and truth, the directions side by side."""
+    by_row: dict[tuple[str, str, str], dict[str, str]] = {}
+    with_intervals = False
+    several = list(measurements)
+    for one in sorted(several, key=order(several)):
+        row = by_row.setdefault((one.gallery, one.truth, one.metric), {})
+        row[one.direction] = number(one.metric, one.value)
+        if one.low is not None and one.high is not None:
+            with_intervals = True
+            row[one.direction] += f" [{number(one.metric, one.low)},{number(one.metric, one.high)}]"
         if one.chance is not None:
-            row[f"{one.direction} chance"] = percent(one.chance)
-    result = []
-    for key in sorted(rows, key=lambda key: _place(key, list(rows))):
-        row = rows[key]
-        chances = dict.fromkeys(row[f"{d} chance"] for d in ("i2t", "t2i") if f"{d} chance" in row)
-        result.append([*key, row.get("i2t", ""), row.get("t2i", ""), row.get("both", ""), " / ".join(chances)])
-    return result
+            row[f"chance {one.direction}"] = number(one.metric, one.chance)
+    rows = []
+    for key, row in by_row.items():
+        chances = dict.fromkeys(row[f"chance {d}"] for d in ("i2t", "t2i") if f"chance {d}" in row)
+        rows.append([*key, row.get("i2t", ""), row.get("t2i", ""), row.get("both", ""), " / ".join(chances)])
+    footnote = "Percent; ranks from 1 and tau as they are. Chance: what a random ranking scores."
+    if with_intervals:
+        footnote += " In brackets: bootstrap confidence interval over images."
+    header = ("gallery", "judged by", "metric", "i2t", "t2i", "both", "chance")
+    return TextTable(title, header, rows, 3, footnote).without_needless_gallery()
 
 
-def _place(key: tuple[str, str, str], keys: list[tuple[str, str, str]]) -> tuple[int, int, int]:
-    """Galleries and truths in the order in which they first come, each metric after those of its truth."""
-    galleries = [gallery for gallery, _, _ in keys]
-    truths = [truth for _, truth, _ in keys]
-    return galleries.index(key[0]), truths.index(key[1]), keys.index(key)
+def order(measurements: Iterable[Measurement]) -> Callable[[Measurement], tuple[int, ...]]:
+    """Galleries, truths and metrics in the order in which they first come, each metric's directions together."""
+    several = list(measurements)
+    places = [{one[j]: place for place, one in reversed(list(enumerate(several)))} for j in (3, 1)]
+    rows = {one[:2] + one[3:4]: place for place, one in reversed(list(enumerate(several)))}
 
+    def place(one: Measurement) -> tuple[int, ...]:
+        row = rows[one[:2] + one[3:4]]
+        return places[0][one.gallery], places[1][one.truth], row, ("i2t", "t2i", "both").index(one.direction)
 
-def _sparing(rows: list[list[str]]) -> list[list[str]]:
-    """The rows without repeating a gallery and truth that stand in the row above."""
-    result, above = [], ["", ""]
-    for row in rows:
-        gallery, truth = row[:2]
-        result.append([gallery if gallery != above[0] else "", truth if row[:2] != above else "", *row[2:]])
-        above = row[:2]
-    return result
-
-
-def markdown(measurements: Iterable[Measurement]) -> str:
-    lines = [HEADER, ["---"] * N_TEXT_COLUMNS + ["---:"] * (len(HEADER) - N_TEXT_COLUMNS)]
-    lines += [[cell.replace("|", "\\|") for cell in row] for row in cells(measurements)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def rich_table(title: str, measurements: Iterable[Measurement]) -> Table:
-    table = Table(title=Text(title), caption=FOOTNOTE)
-    for j, column in enumerate(HEADER):
-        table.add_column(column, justify="left" if j < N_TEXT_COLUMNS else "right")
-    rows = _sparing(cells(measurements))
-    for row, below in zip(rows, [*rows[1:], ["", "x"]], strict=True):
-        table.add_row(*(Text(cell) for cell in row), end_section=bool(below[1]))
-    return table
-
-
-def html(title: str, measurements: Iterable[Measurement]) -> str:
-    return _HTML.render(title=title, header=HEADER, rows=_sparing(cells(measurements)), footnote=FOOTNOTE)
+    return place

@@ -59,7 +59,7 @@ class Blocks:
 
     def block(self, direction: str, start: int, stop: int) -> np.ndarray:
         """Queries `start` to `stop` as a C-ordered float32 (or float64) array; NaN and infinities are refused."""
-        part = self.matrix[start:stop] if direction == "i2t" else self.matrix[:, start:stop].T
+        part = self._part(direction, start, stop)
         if isinstance(part, Tensor):
             part = (part if part.dtype == torch.float64 else part.float()).cpu().numpy()
         dtype = np.float64 if part.dtype.itemsize >= 8 else np.float32
@@ -73,6 +73,17 @@ class Blocks:
                 f"at image {image}, caption {caption} (counted from 0)"
             )
         return rows
+
+    def _part(self, direction: str, start: int, stop: int) -> Any:
+        """Queries x candidates, unchecked; what a subclass that computes its entries replaces, with `select`."""
+        return self.matrix[start:stop] if direction == "i2t" else self.matrix[:, start:stop].T
+
+    def select(self, images: slice, captions: np.ndarray) -> Blocks:
+        """The part of some images and some captions."""
+        return Blocks(self.matrix[images][:, captions], self.argument)
+
+    def any_negative(self) -> bool:
+        return bool(self.matrix.min() < 0)
 
 
 def check_direction(direction: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,18 +84,18 @@ Metric = Callable[[QueryBlock], np.ndarray]
 
 
 def per_query(
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[Any, Metric],
     scores: Blocks,
     direction: str,
     relevance: Mapping[str, Blocks] | None = None,
     positives: Mapping[str, Positives] | None = None,
     block: int | None = None,
     progress: Callable[[int], None] = lambda n_queries: None,
-) -> dict[str, np.ndarray]:
+) -> dict[Any, np.ndarray]:
     """Per-query values of several metrics in one pass.
 
     Args:
-        metrics: functions from a block of queries to one value (or one row of values) a query.
+        metrics: by any key, functions from a block of queries to one value (or one row of values) a query.
         scores: the similarity matrix.
         direction: `"i2t"` or `"t2i"`.
         relevance: graded relevance matrices by name, of the scores' shape.
@@ -103,7 +104,7 @@ def per_query(
         progress: called with the number of queries just done.
 
     Returns:
-        float64 [queries] or [queries, values] by name of the metric.
+        float64 [queries] or [queries, values] by the same keys.
 
     Raises:
         ValueError: for non-finite entries, or relevance that does not fit the scores.
@@ -116,7 +117,7 @@ def per_query(
         block = max(1, ITEMS_PER_BLOCK // scores.n_candidates(direction))
     if block < 1:
         raise ValueError(f"block: expected a positive number of queries, got {block}")
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in metrics}
+    parts: dict[Any, list[np.ndarray]] = {name: [] for name in metrics}
     for start in range(0, n_queries, block):
         stop = min(start + block, n_queries)
         queries = QueryBlock(direction, start, stop, scores, relevance, positives or {})

@@ -1,0 +1,101 @@
+"""Matrices that are computed block by block instead of held: from embeddings, and from a relevance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from daa.metrics.inputs import Blocks
+
+SIMILARITIES = ("cosine", "dot")
+HELD_AT_MOST = 1 << 28  # entries, one gigabyte of float32
+
+
+class EmbeddingScores(Blocks):
+    """Similarities of image and caption embeddings; the matrix is never whole.
+
+    Args:
+        images: one row an image.
+        captions: one row a caption, as wide as the images'.
+        similarity: `"cosine"` or `"dot"`.
+
+    Raises:
+        ValueError: if the two do not fit each other, or a row has length 0 and no cosine.
+
+    >>> EmbeddingScores(np.eye(2), np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 4.0]])).block("i2t", 0, 2).round(1).tolist()
+    [[1.0, 0.0, 0.6000000238418579], [0.0, 1.0, 0.800000011920929]]
+    """
+
+    def __init__(
+        self,
+        images: Float[Tensor, "images width"] | Float[np.ndarray, "images width"],
+        captions: Float[Tensor, "captions width"] | Float[np.ndarray, "captions width"],
+        similarity: str = "cosine",
+    ) -> None:
+        if similarity not in SIMILARITIES:
+            raise ValueError(f"similarity: expected one of {', '.join(SIMILARITIES)}, got {similarity!r}")
+        self.images, self.captions = (
+            _rows(one, name, similarity) for one, name in ((images, "images"), (captions, "captions"))
+        )
+        if self.images.shape[1] != self.captions.shape[1]:
+            raise ValueError(
+                f"captions: expected embeddings as wide as the images', {self.images.shape[1]}, "
+                f"got {self.captions.shape[1]}"
+            )
+        self.argument = "scores"
+        self.shape = (len(self.images), len(self.captions))
+
+    def _part(self, direction: str, start: int, stop: int) -> Tensor:
+        if direction == "i2t":
+            return self.images[start:stop] @ self.captions.T
+        return self.captions[start:stop] @ self.images.T
+
+    def select(self, images: slice, captions: np.ndarray) -> Blocks:
+        return EmbeddingScores(self.images[images], self.captions[captions], "dot")
+
+
+def _rows(embeddings: Any, argument: str, similarity: str) -> Tensor:
+    checked = Blocks(embeddings, argument).matrix
+    rows = torch.as_tensor(np.array(checked) if isinstance(checked, np.ndarray) else checked).float().cpu()
+    if not rows.isfinite().all():
+        row = int((~rows.isfinite()).any(dim=1).int().argmax())
+        raise ValueError(f"{argument}: expected finite numbers, but row {row} (counted from 0) has others")
+    if similarity == "dot":
+        return rows
+    lengths = rows.norm(dim=1, keepdim=True)
+    if (lengths == 0).any():
+        row = int((lengths == 0).int().argmax())
+        raise ValueError(f"{argument}: expected rows with a direction, but row {row} (counted from 0) is all zero")
+    return rows / lengths
+
+
+class StreamedRelevance(Blocks):
+    """A fitted relevance whose blocks are computed when they are asked for; for matrices too large to hold."""
+
+    def __init__(self, relevance: Any, argument: str) -> None:
+        self.relevance, self.argument = relevance, argument
+        self.shape = (relevance.n_images, relevance.n_captions)
+
+    def _part(self, direction: str, start: int, stop: int) -> Any:
+        if direction == "i2t":
+            return self.relevance.matrix(rows=slice(start, stop))
+        return self.relevance.batch(np.arange(self.shape[0]), np.arange(start, stop)).T
+
+    def select(self, images: slice, captions: np.ndarray) -> Blocks:
+        return Blocks(self.relevance.batch(np.arange(self.shape[0])[images], captions), self.argument)
+
+    def any_negative(self) -> bool:
+        return False  # no relevance of this package is
+
+
+def relevance_blocks(relevance: Any, argument: str) -> Blocks:
+    """A matrix, or the matrix of a fitted relevance: held whole if it is not too large, computed by blocks if it is."""
+    if not hasattr(relevance, "matrix"):
+        return Blocks(relevance, argument)
+    if getattr(relevance, "n_images", 0) * getattr(relevance, "n_captions", 0) > HELD_AT_MOST:
+        return StreamedRelevance(relevance, argument)
+    return Blocks(relevance.matrix(), argument)
