@@ -72,6 +72,19 @@ def test_the_moments_come_close_to_the_expectation(d, worst, log_var, scale, shi
     torch.testing.assert_close(moments, samples, rtol=0, atol=worst + 0.01)
 
 
+def test_the_moments_are_those_stated():
+    """The docstring's formula pair by pair, where the code multiplies out its sums into matrix products."""
+    x, y = gaussians(3, 4, 0), gaussians(5, 4, 1)
+    expected = torch.empty(3, 5, dtype=torch.float64)
+    for i, j in np.ndindex(3, 5):
+        s2, delta2 = x.var[i] + y.var[j], (x.mean[i] - y.mean[j]) ** 2
+        m, v = (s2 + delta2).sum() + 1e-6, 2 * (s2**2).sum() + 4 * (s2 * delta2).sum()
+        squared_mean = m - v / (4 * m) + v**2 / (32 * m**3)
+        logit, spread = 2 * (5 - 4 * squared_mean.sqrt()), 64 * (m - squared_mean)
+        expected[i, j] = (logit / (1 + math.pi / 8 * spread).sqrt()).sigmoid()
+    torch.testing.assert_close(match_probability(x, y, scale=4.0, shift=5.0), expected)
+
+
 def test_without_variance_both_are_the_probability_of_the_points():
     x, y = gaussians(3, 8, 0, log_var=-60.0), gaussians(4, 8, 1, log_var=-60.0)
     distances = (x.mean[:, None] - y.mean[None]).norm(dim=-1)
