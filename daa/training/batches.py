@@ -1,4 +1,4 @@
-"""Which images and captions each step sees: a function of (seed, step) alone, so that a run can be taken up anywhere."""
+"""Which images and captions a step sees: a function of (seed, step) alone, so that a run can be taken up anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file a checkpoint: tensors, and everything else as JSON in its header; the old one or the new one, never a part."""
+"""A checkpoint is one file: tensors, and all else as JSON in its header; the old one or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimizer remembers, by `number of the parameter.name`; everything else follows from the configuration."""
+    """What an optimizer remembers, by `number of the parameter.name`; all else follows from the configuration."""
     return {
         f"{number}.{name}": torch.as_tensor(value)
         for number, remembered in optimizer.state_dict()["state"].items()

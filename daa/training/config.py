@@ -10,6 +10,9 @@ from typing import Any
 from daa.encoders.model import closest
 
 
+CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet")
+
+
 def _one_of(default: str, *others: str) -> Any:
     return field(default=default, metadata={"choices": (default, *others)})
 
@@ -77,17 +80,17 @@ class LossConfig:
         samples: draws of each embedding for "soft-contrastive".
         daa_weight: weight of the DAA loss; 0 leaves it out.
         daa_temperature: width of its soft step, in units of the cosine.
-        relevance: what DAA ranks by, "tfidf" or "cider-d"; validation measures ASP by the same.
+        relevance: what DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same.
         relevance_ranks: "soft" or "exact".
         kl_weight: weight of KL(N(mean, var) || N(0, 1)), per image and caption; 0 leaves it out.
     """
 
-    kind: str = _one_of("soft-contrastive", "closed-form", "infonce", "triplet")
+    kind: str = _one_of(*CHOICES_OF_LOSS)
     options: dict[str, Any] = field(default_factory=dict)
     samples: int = _least(1, 5)
     daa_weight: float = _least(0, 0.0)
     daa_temperature: float = _above(0, 0.01)
-    relevance: str = _one_of("tfidf", "cider-d")
+    relevance: str = "tfidf"
     relevance_ranks: str = _one_of("soft", "exact")
     kl_weight: float = _least(0, 0.0)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from daa.datasets import load_dataset
 from daa.datasets.base import ImageTextDataset
 from daa.encoders.inputs import ImageInputs
+from daa.relevance import Relevance, relevance_by_name
 from daa.training.config import Config, DataConfig
 
 
@@ -26,7 +26,7 @@ class TrainingData:
 
     train: ImageInputs
     val: ImageInputs
-    relevance: Any
+    relevance: Relevance
     val_relevance: np.ndarray
 
 
@@ -40,18 +40,12 @@ def load_split(config: DataConfig, split: str, n_images: int | None = None) -> I
 
 def load_data(config: Config) -> TrainingData:
     """Read both splits and fit the relevance."""
-    data = config.data
+    data, kind = config.data, config.loss.relevance
+    relevance, val_relevance = relevance_by_name(kind), relevance_by_name(kind)
     train, val = load_split(data, data.train, data.train_images), load_split(data, data.val, data.val_images)
     return TrainingData(
         ImageInputs(train, data.keep_images),
         ImageInputs(val, data.keep_images),
-        build_relevance(config.loss.relevance).fit(train.corpus),
-        build_relevance(config.loss.relevance).fit(val.corpus).matrix(),
+        relevance.fit(train.corpus),
+        val_relevance.fit(val.corpus).matrix(),
     )
-
-
-def build_relevance(name: str) -> Any:
-    """An unfitted relevance by its name in a configuration."""
-    from daa.relevance import CiderRelevance, TfidfRelevance
-
-    return {"tfidf": TfidfRelevance, "cider-d": CiderRelevance}[name]()

@@ -96,7 +96,7 @@ def _refuse_unknown(source: str, tree: Any, known: set[str], prefix: str = "") -
 
 def _emptied(tree: Any, prefix: str = "") -> list[str]:
     """Keys given as `{}`, which a merge would leave as they were."""
-    keys = []
+    keys: list[str] = []
     for name, value in tree.items():
         if isinstance(value, Mapping):
             keys += _emptied(value, f"{prefix}{name}.") if value else [prefix + name]

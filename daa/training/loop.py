@@ -60,7 +60,7 @@ def train(
     """
     threads = torch.get_num_threads()
     folder = RunFolder(out, config, restart)
-    if read_record(folder.path)["status"] == "finished":
+    if folder.finished:
         return read_record(folder.path)
     with reproducible():
         return _Run(config, folder, data or load_data(config), quiet, threads).go()
@@ -82,6 +82,7 @@ class _Run:
         self.batches = Batches(data.train, self.model.tokenize(captions), config, relevance)
         optimizer = build_optimizer(self.model, self.objective, config.optim)
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        folder.begin()
         self.state: dict[str, Any] = {"step": 0, "log_bytes": 0, "seconds": 0.0, "best": None, "validation": None}
         if folder.last.exists():
             self._restore()
@@ -128,9 +129,7 @@ class _Run:
         if log:
             values = {name: value.item() for name, value in parts.items()}
             if not torch.isfinite(parts["loss"]):
-                raise ValueError(
-                    f"train: the loss is {values['loss']} at step {batch.step}; a lower optim.lr or precision=no may help"
-                )
+                raise ValueError(f"train: the loss is {values['loss']} at step {batch.step}; try a lower optim.lr")
             self._write("step", step=batch.step, lr=share * config.optim.lr, gradient_norm=float(norm), **values)
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -33,8 +33,8 @@ CONTRASTIVE: dict[str, type[nn.Module]] = {
 class Objective(nn.Module):
     """contrastive + daa_weight * DAA + kl_weight * (KL(images) + KL(captions)) / 2.
 
-    DAA ranks by the cosine of the means. A gradient reaches the encoders through the two embeddings only, so a batch may
-    be embedded in parts, or on several machines, before this sees the whole of it.
+    DAA ranks by the cosine of the means. A gradient reaches the encoders through the two embeddings only, so a batch
+    may be embedded in parts, or on several machines, before this sees the whole of it.
 
     Args:
         config: the section `loss` of a configuration.

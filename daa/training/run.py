@@ -19,10 +19,10 @@ class RunFolder:
     """A folder that holds one run and no other.
 
     `config` in `run.json` says what the run is, `log.jsonl` has one line a logged step or validation,
-    `last.safetensors` is where it goes on, `best.safetensors` the weights with the highest rsum on the validation split.
+    `last.safetensors` is where it goes on, `best.safetensors` the weights with the highest rsum in a validation.
 
     Args:
-        path: the folder; made if missing.
+        path: the folder. Nothing is written before `begin`.
         config: of the run; must be that of the run already in the folder, if there is one.
         restart: discard what is there.
 
@@ -33,16 +33,27 @@ class RunFolder:
     def __init__(self, path: str | Path, config: Config, restart: bool = False) -> None:
         self.path = Path(path)
         self.config = config
+        self.restart = restart
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"out: expected a folder, but {self.path} is a file")
         if restart:
-            for file in (self.record, self.log, self.last, self.best):
-                file.unlink(missing_ok=True)
-        elif self.record.exists():
+            return
+        if self.record.exists():
             self._check_same(read_record(self.path)["config"])
         elif any(file.exists() for file in (self.log, self.last, self.best)):
             raise ValueError(f"out: {self.path} has checkpoints but no run.json; take another folder or --restart")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run in the folder is complete."""
+        return not self.restart and self.record.exists() and read_record(self.path)["status"] == "finished"
+
+    def begin(self) -> None:
+        """Make the folder, or clear it for a restart, and note what the run is."""
         self.path.mkdir(parents=True, exist_ok=True)
+        if self.restart:
+            for file in (self.record, self.log, self.last, self.best):
+                file.unlink(missing_ok=True)
         for aside in self.path.glob(".*.safetensors"):
             aside.unlink()  # what a killed run was writing
         if not self.record.exists():

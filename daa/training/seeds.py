@@ -35,7 +35,7 @@ def seed_everything(seed: int, purpose: str, step: int = 0) -> None:
     """Seed the global generators of torch (all devices), numpy and python: what dropout and others' code draw from."""
     value = derived_seed(seed, purpose, step)
     torch.manual_seed(value)
-    np.random.seed(value % 2**32)
+    np.random.seed(value % 2**32)  # noqa: NPY002 (the global one is what others may draw from)
     random.seed(value)
 
 
@@ -44,12 +44,12 @@ def reproducible() -> Iterator[None]:
     """Deterministic algorithms for a while; afterwards the global generators and switches are as they were."""
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     with torch.random.fork_rng():
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(was_deterministic, warn_only=only_warned)
-            np.random.set_state(numpy_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
             random.setstate(python_state)

@@ -1,7 +1,8 @@
 """Runs training in forked children and kills them with SIGKILL: `python kill_server.py FOLDER < scenarios.json`.
 
-One process imports everything once and never computes, since pools of threads do not survive a fork; its children start in
-milliseconds. A scenario is a list of places to die, one a child, and a last child that is left alone; each has a folder.
+One process imports everything once and never computes, since pools of threads do not survive a fork; its children
+start in milliseconds. A scenario is a list of places to die, one a child, and a last child that is left alone; each has
+a folder.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
-"""A data set of coloured squares, a configuration to train on it in a second, and a relevance: for tests of the loop."""
+"""A data set of coloured squares and a configuration that trains in a second: for tests of the loop."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
 from daa.encoders.inputs import ImageInputs
+from daa.relevance import TfidfRelevance
 from daa.training.config import Config
 from daa.training.data import TrainingData
 from daa.training.load import load_config
@@ -19,23 +18,6 @@ from daa.training.load import load_config
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
 PLACES = {"left": (1, 5), "right": (9, 5), "top": (5, 1), "bottom": (5, 9)}
 SQUARES = [(colour, place) for colour in COLOURS for place in PLACES]
-
-
-class WordRelevance:
-    """The share of the caption's words that the image's own captions have."""
-
-    def fit(self, corpus: CaptionCorpus) -> WordRelevance:
-        words = sorted({word for caption in corpus.captions for word in caption.split()})
-        has = np.array([[word in caption.split() for word in words] for caption in corpus.captions], dtype=np.float32)
-        of_image = np.stack([has[corpus.captions_of_image(i)].mean(axis=0) for i in range(corpus.n_images)])
-        self._matrix = (of_image @ has.T / has.sum(axis=1)).astype(np.float32)
-        return self
-
-    def matrix(self) -> np.ndarray:
-        return self._matrix
-
-    def batch(self, images: Any, captions: Any) -> torch.Tensor:
-        return torch.from_numpy(self._matrix[np.ix_(np.asarray(images), np.asarray(captions))])
 
 
 def squares(n: int, seed: int) -> ImageTextDataset:
@@ -56,8 +38,8 @@ def squares(n: int, seed: int) -> ImageTextDataset:
 
 def tiny_data() -> TrainingData:
     train, val = squares(48, seed=0), squares(24, seed=1)
-    relevance, val_relevance = WordRelevance().fit(train.corpus), WordRelevance().fit(val.corpus)
-    return TrainingData(ImageInputs(train), ImageInputs(val), relevance, val_relevance.matrix())
+    relevance, val_relevance = TfidfRelevance().fit(train.corpus), TfidfRelevance().fit(val.corpus).matrix()
+    return TrainingData(ImageInputs(train), ImageInputs(val), relevance, val_relevance)
 
 
 def tiny_config(*overrides: str) -> Config:

@@ -1,0 +1,79 @@
+"""`daa train` and `daa evaluate`: a run from a configuration, and its report on a split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Configuration, such as configs/scenes-daa.yaml.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Changes to it, such as `loss.daa_weight=2 train.epochs=5`.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default runs/ and the configuration's name.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an earlier run in that folder.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Train an image encoder and a text encoder; interrupted, the same command goes on where it stopped.
+
+    The folder holds run.json (configuration, result, what made it), log.jsonl, best.safetensors and last.safetensors.
+    Example:
+
+        daa train configs/scenes-daa.yaml loss.daa_weight=5 --out runs/daa-5
+    """
+    from daa.training.load import load_config
+    from daa.training.loop import train as train_run
+
+    chosen = load_config(config, overrides or [])
+    folder = out or Path("runs") / config.stem
+    record = train_run(chosen, folder, restart=restart, quiet=quiet)
+    best = record["best"]
+    Console().print(
+        f"{folder}: rsum {100 * best['rsum']:.1f} after epoch {best['epoch']} (validation), "
+        f"{record['seconds']:.0f} s, {record['parameters']:,} parameters",
+        highlight=False,
+    )
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder that `daa train` has written.")],
+    split: Annotated[str | None, typer.Option(help="By default the configuration's data.test.")] = None,
+    which: Annotated[str, typer.Option(help="`best` (highest rsum in a validation) or `last`.")] = "best",
+    relevance: Annotated[
+        list[str] | None, typer.Option(help="What ASP is judged by, may be repeated; by default as in training.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Where the data lie, if not where they did in training.")] = None,
+    json: Annotated[Path | None, typer.Option(help="By default RUN/evaluation-SPLIT.json.")] = None,
+) -> None:
+    """Evaluate a trained run on a split: R@K, rsum, mAP@R, R-Precision against every known truth, and ASP.
+
+    Scores are cosines of the embeddings' means. Example:
+
+        daa evaluate runs/scenes-daa --split test
+    """
+    from daa.encoders.embed import embed_dataset
+    from daa.evaluation import evaluate as make_report
+    from daa.files import provenance
+    from daa.relevance import relevance_by_name
+    from daa.similarity import cosine_similarity
+    from daa.training.data import load_split
+    from daa.training.loop import load_run
+
+    model, config = load_run(run, which)
+    kinds = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or [config.loss.relevance])]
+    data = replace(config.data, root=str(root)) if root else config.data
+    split = split or data.test
+    dataset = load_split(data, split)
+    scores = cosine_similarity(*embed_dataset(model, dataset))
+    fitted = [kind.fit(dataset.corpus) for kind in kinds]
+    report = make_report(scores, dataset.corpus, fitted, name=run.resolve().name)
+    report = replace(report, provenance={**provenance(seed=config.train.seed), "checkpoint": which})
+    Console().print(report)
+    report.to_json(json or run / f"evaluation-{split}.json")

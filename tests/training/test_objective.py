@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from daa.encoders.gaussian import Gaussian
+from daa.losses import daa_loss, info_nce_loss, kl_standard_normal
+from daa.similarity import cosine_similarity
+from daa.training.config import CHOICES_OF_LOSS, LossConfig, OptimConfig
+from daa.training.objective import CONTRASTIVE, Objective
+from daa.training.optim import build_optimizer, rate
+
+IMAGES = Gaussian(torch.randn(3, 8), torch.full((3, 8), -2.0))
+CAPTIONS = Gaussian(torch.randn(5, 8), torch.full((5, 8), -3.0))
+POSITIVES = torch.tensor([0, 0, 1, 2, 2])[None] == torch.arange(3)[:, None]
+RELEVANCE = torch.rand(3, 5)
+
+
+def test_the_sum_is_the_weighted_sum_of_its_parts() -> None:
+    parts = Objective(LossConfig(kind="infonce", daa_weight=2.0, kl_weight=0.5))(IMAGES, CAPTIONS, POSITIVES, RELEVANCE)
+    scores = cosine_similarity(IMAGES, CAPTIONS)
+    torch.testing.assert_close(parts["contrastive"], info_nce_loss(scores, POSITIVES, 0.07))
+    torch.testing.assert_close(parts["daa"], daa_loss(scores, RELEVANCE))
+    torch.testing.assert_close(parts["kl"], (kl_standard_normal(IMAGES) + kl_standard_normal(CAPTIONS)) / 2)
+    torch.testing.assert_close(parts["loss"], parts["contrastive"] + 2 * parts["daa"] + 0.5 * parts["kl"])
+
+
+@pytest.mark.parametrize("kind", CONTRASTIVE)
+def test_every_kind_takes_more_captions_than_images(kind: str) -> None:
+    images, captions = (Gaussian(g.mean.clone().requires_grad_(), g.log_var) for g in (IMAGES, CAPTIONS))
+    parts = Objective(LossConfig(kind=kind))(images, captions, POSITIVES)
+    assert sorted(parts) == ["contrastive", "loss"]
+    parts["loss"].backward()
+    assert images.mean.grad is not None
+    assert images.mean.grad.isfinite().all()
+
+
+def test_every_choice_of_the_configuration_has_a_loss() -> None:
+    assert set(CHOICES_OF_LOSS) == set(CONTRASTIVE)
+
+
+def test_samples_come_from_the_generator() -> None:
+    objective = Objective(LossConfig(kind="soft-contrastive", samples=3))
+    losses = [
+        objective(IMAGES, CAPTIONS, POSITIVES, generator=torch.Generator().manual_seed(seed))["loss"].item()
+        for seed in (0, 0, 1)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_daa_needs_a_relevance() -> None:
+    with pytest.raises(ValueError, match="relevance: expected a matrix"):
+        Objective(LossConfig(daa_weight=1.0))(IMAGES, CAPTIONS, POSITIVES)
+
+
+def test_unknown_option_of_a_loss() -> None:
+    with pytest.raises(ValueError, match="loss.options: triplet takes .* not 'margn'; did you mean margin"):
+        Objective(LossConfig(kind="triplet", options={"margn": 0.1}))
+
+
+def test_every_parameter_is_optimised_once_and_only_matrices_decay() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.LayerNorm(2))
+    objective = Objective(LossConfig(kind="closed-form"))
+    optimizer = build_optimizer(model, objective, OptimConfig(lr=0.1, loss_lr=0.3, weight_decay=0.5))
+    groups = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    expected = {id(p): (0.1, 0.5 if p.dim() > 1 else 0.0) for p in model.parameters()}
+    assert groups == expected | {id(p): (0.3, 0.0) for p in objective.parameters()}
+
+
+def test_rates() -> None:
+    cosine = [rate(OptimConfig(warmup=0.1), step, 100, 10) for step in range(100)]
+    assert max(cosine) <= 1
+    assert cosine[0] == pytest.approx(0.1)
+    assert cosine[9] == 1
+    assert all(a > b > 0 for a, b in zip(cosine[9:], cosine[10:], strict=False))
+    step = OptimConfig(warmup=0.0, schedule="step", step_epochs=3)
+    assert [rate(step, epoch * 10, 70, 10) for epoch in range(7)] == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01])
+    assert rate(OptimConfig(schedule="constant", warmup=0.0), 7, 10, 5) == 1
