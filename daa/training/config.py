@@ -9,7 +9,6 @@ from typing import Any
 
 from daa.encoders.model import closest
 
-
 CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet")
 
 

@@ -51,7 +51,7 @@ def test_gru_reads_both_ways() -> None:
     """Against torch's own bidirectional GRU on packed sequences."""
     encoder = make().text_encoder
     both = torch.nn.GRU(128, 128, batch_first=True, bidirectional=True)
-    weights = {name: p for name, p in encoder.forwards.named_parameters()}
+    weights = dict(encoder.forwards.named_parameters())
     weights |= {f"{name}_reverse": p for name, p in encoder.backwards.named_parameters()}
     both.load_state_dict(weights)
     words = VOCABULARY.encode(CAPTIONS)

@@ -85,7 +85,7 @@ def test_another_configuration_needs_another_folder(tmp_path: Path) -> None:
 def test_nothing_is_written_when_the_configuration_does_not_work(tmp_path: Path) -> None:
     data = tiny_data()
     for override in ("loss.options.margn=1.0", "encoders.text=grue", "encoders.image_options.depth=3"):
-        with pytest.raises(ValueError, match="did you mean|takes"):
+        with pytest.raises(ValueError, match=r"did you mean|takes"):
             train(tiny_config(override), tmp_path / "a", data=data, quiet=True)
     with pytest.raises(ValueError, match="relevance: expected one of"):
         train(tiny_config("loss.relevance=ciderr"), tmp_path / "a", quiet=True)
@@ -106,7 +106,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, monkeypatch: pyt
         return parts | {"loss": parts["loss"] * float("nan")}
 
     monkeypatch.setattr(loop.Objective, "forward", broken)
-    with pytest.raises(ValueError, match="the loss is nan at step 0; try a lower optim.lr"):
+    with pytest.raises(ValueError, match=r"the loss is nan at step 0; try a lower optim\.lr"):
         train(tiny_config(), tmp_path / "a", data=tiny_data(), quiet=True)
     assert not (tmp_path / "a" / "last.safetensors").exists()
 
@@ -200,9 +200,13 @@ def test_five_steps_on_real_coco_images_lower_the_loss(tmp_path: Path, image: st
             "train.epochs=5",
             "train.batch_size=50",
             "optim.warmup=0",
+            "optim.schedule=constant",
+            "train.log_every=1",
+            "train.captions_per_image=5",
+            "train.device=cpu",
+            "loss.kind=infonce",
+            "loss.daa_weight=1",
         ]
-        + ["train.log_every=1", "loss.daa_weight=1", "loss.kind=infonce", "loss.options={}", "train.device=cpu"]
-        + ["optim.schedule=constant", "encoders.image_options={}", "train.captions_per_image=5"]
     )
     train(config, tmp_path / "a", data=data, quiet=True)
     losses = [line["loss"] for line in read_log(tmp_path / "a", "step")]

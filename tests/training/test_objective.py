@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -54,7 +56,7 @@ def test_daa_needs_a_relevance() -> None:
 
 
 def test_unknown_option_of_a_loss() -> None:
-    with pytest.raises(ValueError, match="loss.options: triplet takes .* not 'margn'; did you mean margin"):
+    with pytest.raises(ValueError, match=r"loss.options: triplet takes .* not 'margn'; did you mean margin"):
         Objective(LossConfig(kind="triplet", options={"margn": 0.1}))
 
 
@@ -72,7 +74,7 @@ def test_rates() -> None:
     assert max(cosine) <= 1
     assert cosine[0] == pytest.approx(0.1)
     assert cosine[9] == 1
-    assert all(a > b > 0 for a, b in zip(cosine[9:], cosine[10:], strict=False))
+    assert all(a > b > 0 for a, b in pairwise(cosine[9:]))
     step = OptimConfig(warmup=0.0, schedule="step", step_epochs=3)
     assert [rate(step, epoch * 10, 70, 10) for epoch in range(7)] == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.01])
     assert rate(OptimConfig(schedule="constant", warmup=0.0), 7, 10, 5) == 1
