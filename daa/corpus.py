@@ -18,15 +18,15 @@ class Truth:
     caption queries. A query without positives in a direction is not evaluated there.
 
     Args:
-        i2t: boolean sparse matrix [images, captions]; row i holds the captions that answer image query i.
-        t2i: boolean sparse matrix [images, captions]; column c holds the images that answer caption query c.
+        i2t: boolean matrix [images, captions], dense or sparse; row i holds the captions that answer image query i.
+        t2i: boolean matrix [images, captions]; column c holds the images that answer caption query c.
             Defaults to `i2t`.
         outside: by direction, how many positives of each query are known that are not among the candidates. No ranking
             can find them, yet they count in the query's R, as in the `eccv_caption` package. None by default.
     """
 
-    i2t: sparse.csr_array
-    t2i: sparse.csr_array = None  # type: ignore[assignment]
+    i2t: Any
+    t2i: Any = None
     outside: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

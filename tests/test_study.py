@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from daa import study
+from daa.corpus import CaptionCorpus
+from daa.encoders.gaussian import Gaussian
+from daa.training.load import load_config
+
+TINY = [
+    "data.train_images=24",
+    "data.val_images=8",
+    "data.image_size=16",
+    "data.options.n_images=24",
+    "encoders.text=bag",
+    "encoders.embedding_dim=8",
+    "encoders.image_options.width=4",
+    "train.epochs=1",
+    "train.batch_size=12",
+    "train.device=cpu",
+]
+
+
+@pytest.fixture(scope="module")
+def arms():
+    kind = "loss.kind=infonce"
+    return {
+        "baseline": load_config(overrides=[*TINY, kind]),
+        "DAA": load_config(overrides=[*TINY, kind, "loss.daa_weight=1"]),
+    }
+
+
+def test_a_comparison_is_recorded_and_taken_up_again_without_training(arms, tmp_path, monkeypatch):
+    records = study.compare(arms, [0, 1], tmp_path, quiet=True)
+    assert [(run["arm"], run["seed"]) for run in records] == [
+        ("baseline", 0),
+        ("baseline", 1),
+        ("DAA", 0),
+        ("DAA", 1),
+    ]
+    json.dumps(records, allow_nan=False)
+    images, captions = study.load_embeddings(tmp_path / "DAA" / "seed-1" / "test.safetensors")
+    assert (len(images), len(captions)) == (24, 120)
+    frame = study.measurements_frame(records)
+    assert {"ASP", "R@1", "mAP@R", "rsum"} <= set(frame["metric"])
+    assert {"annotated", "exhaustive", "tfidf"} <= set(frame["truth"])
+
+    monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("a finished run was trained again"))
+    assert study.compare(arms, [0, 1], tmp_path, quiet=True) == records
+
+
+def test_nothing_to_compare_or_unlike_data_is_refused(arms, tmp_path):
+    with pytest.raises(ValueError, match="at least one of each, got 2 and 0"):
+        study.compare(arms, [], tmp_path)
+    other = load_config(overrides=[*TINY, "data.image_size=32"])
+    with pytest.raises(ValueError, match="other differs"):
+        study.compare(arms | {"other": other}, [0], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_summary_is_mean_and_sample_standard_deviation_in_percent():
+    columns = ["arm", "seed", "metric", "truth", "direction", "gallery", "value"]
+    rows = [["a", s, "ASP", "tfidf", "i2t", "all", v] for s, v in enumerate((0.5, 0.6))]
+    rows += [["b", 0, "ASP", "tfidf", "i2t", "all", 0.7], ["a", 0, "ASP", "tfidf", "i2t", "5 x 200", 0.1]]
+    table = study.summary(pd.DataFrame(rows, columns=columns), [("ASP", "tfidf")])
+    assert table.loc[("ASP", "tfidf", "i2t")].to_dict() == {"a": "55.0 ± 7.1", "b": "70.0"}
+
+
+def test_uncertainty_correlates_with_the_true_ambiguity():
+    positives = np.array([[1, 1, 1], [0, 1, 1], [0, 0, 1]])
+    corpus = CaptionCorpus(captions=["a", "b", "c"], image_of_caption=[0, 1, 2], positives=positives)
+    assert study.ambiguity(corpus)["captions"].tolist() == [1, 2, 3]
+    rising = Gaussian(torch.eye(3), torch.arange(3.0)[:, None].expand(3, 3))
+    constant = Gaussian(torch.eye(3), torch.zeros(3, 3))
+    result = study.uncertainty(constant, rising, corpus)
+    assert result["captions"]["spearman_ambiguity"] == pytest.approx(1)
+    assert result["images"]["spearman_ambiguity"] is None
+    with pytest.raises(ValueError, match="exhaustive truth"):
+        study.ambiguity(CaptionCorpus(captions=["a"], image_of_caption=[0]))
