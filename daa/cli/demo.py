@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from daa.training.config import Config
 
 ROWS = [("R@1", "annotated"), ("ASP", "tfidf"), ("mAP@R", "exhaustive")]
 SHOWN_QUERIES, SHOWN_CAPTIONS = 3, 3
@@ -23,8 +27,8 @@ SCENES = [
     "train.batch_size=64",
     "train.captions_per_image=5",
 ]
-OF_LOSS = {"soft-contrastive": ["loss.options={init_scale: 5, init_shift: 5}", "loss.samples=3", "train.epochs=15"]}
-DEFAULT_WEIGHT = {"soft-contrastive": 0.03, "closed-form": 0.03}
+OF_LOSS = {"soft-contrastive": ["loss.options={init_scale: 5.0, init_shift: 5.0}", "loss.samples=3", "train.epochs=15"]}
+DEFAULT_WEIGHT = {"infonce": 5.0, "triplet": 5.0, "soft-contrastive": 0.03, "closed-form": 0.03}
 
 
 def demo(
@@ -33,9 +37,7 @@ def demo(
     daa_weight: Annotated[
         list[float] | None, typer.Option(help="Weight of DAA; may be repeated, each is one more arm.")
     ] = None,
-    loss: Annotated[
-        str, typer.Option(help="What DAA is added to: soft-contrastive, infonce, ...")
-    ] = "soft-contrastive",
+    loss: Annotated[str, typer.Option(help="What DAA is added to: infonce, soft-contrastive, ...")] = "infonce",
     override: Annotated[
         list[str] | None, typer.Option("--set", help="Such as train.epochs=5; may be repeated.")
     ] = None,
@@ -49,15 +51,10 @@ def demo(
     """
     from daa.files import write_json
     from daa.study import compare, measurements_frame, summary
-    from daa.training.load import load_config
 
     console = Console()
-    weights = daa_weight or [DEFAULT_WEIGHT.get(loss, 5.0)]
-    shared = [f"loss.kind={loss}", *SCENES, *OF_LOSS.get(loss, []), *(override or [])]
-    arms = {"baseline": load_config(overrides=[*shared, "loss.daa_weight=0"])}
-    for i, weight in enumerate(weights):
-        name = f"DAA x {weight:g}" if i else "DAA"
-        arms[name] = load_config(overrides=[*shared, f"loss.daa_weight={weight}"])
+    weights = daa_weight or [DEFAULT_WEIGHT.get(loss, 1.0)]
+    arms = arms_of(loss, weights, override)
     records = compare(arms, range(seeds), out)
     frame = measurements_frame(records)
     table = summary(frame, [*ROWS, ("rsum", "annotated")])
@@ -67,6 +64,18 @@ def demo(
     page = _page(frame, table, records, arms, out, weights)
     page.write(out / "report.html")
     console.print(f"figures and table: {out / 'report.html'}")
+
+
+def arms_of(loss: str, weights: Sequence[float], overrides: Sequence[str] | None = None) -> dict[str, Config]:
+    """The baseline, DAA with the first weight, and one more arm for each further weight."""
+    from daa.training.load import load_config
+
+    shared = [f"loss.kind={loss}", *SCENES, *OF_LOSS.get(loss, []), *(overrides or [])]
+    arms = {"baseline": load_config(overrides=[*shared, "loss.daa_weight=0"])}
+    for i, weight in enumerate(weights):
+        name = f"DAA x {weight:g}" if i else "DAA"
+        arms[name] = load_config(overrides=[*shared, f"loss.daa_weight={weight}"])
+    return arms
 
 
 def _command(loss: str, weights: list[float], seeds: int, override: list[str] | None) -> str:
@@ -85,16 +94,19 @@ def _terminal_table(table, seeds: int) -> Table:
 
 
 def _page(frame, table, records, arms, out: Path, weights: list[float]):
+    from dataclasses import replace
+
     import matplotlib
 
-    from daa.datasets import load_dataset
     from daa.page import Page
     from daa.plots import arm_dots, use_style, variance_against_ambiguity
     from daa.study import ambiguity, load_embeddings
+    from daa.training.data import load_split
 
     matplotlib.use("Agg")
     use_style()
-    test = load_dataset("scenes", split="test", image_size=160)
+    data = replace(next(iter(arms.values())).data, image_size=160)
+    test = load_split(data, data.test)
     embeddings = {arm: load_embeddings(out / arm / "seed-0" / "test.safetensors") for arm in arms}
     page = Page("DAA on scenes")
     page.text(
