@@ -66,7 +66,7 @@ def compare(
                     relevance = type(data.relevance)().fit(test.corpus)
                 train(config, folder, data=data, quiet=quiet)
                 write_json(folder / "test.json", run_record(name, config, folder, test, relevance))
-            records.append(json.loads((folder / "test.json").read_text(encoding="utf-8")))
+            records.append(json.loads((folder / "test.json").read_text(encoding="utf-8")) | {"arm": name})
     return records
 
 

@@ -49,7 +49,7 @@ def test_demo_prints_a_table_and_writes_one_page_and_all_numbers(daa, tmp_path):
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert numbers["command"].startswith("daa demo --seeds 1 --loss infonce --daa-weight 5 --set data.train_images=32")
+    assert numbers["command"].startswith("daa demo --seeds 1 --loss infonce --daa-weight 1 --set data.train_images=32")
     assert [run["arm"] for run in numbers["records"]] == ["baseline", "DAA"]
 
 

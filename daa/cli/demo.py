@@ -28,7 +28,7 @@ SCENES = [
     "train.captions_per_image=5",
 ]
 OF_LOSS = {"soft-contrastive": ["loss.options={init_scale: 5.0, init_shift: 5.0}", "loss.samples=3", "train.epochs=15"]}
-DEFAULT_WEIGHT = {"infonce": 5.0, "triplet": 5.0, "soft-contrastive": 0.03, "closed-form": 0.03}
+DEFAULT_WEIGHT = {"infonce": 1.0, "triplet": 1.0, "soft-contrastive": 0.03, "closed-form": 0.03}
 
 
 def demo(
