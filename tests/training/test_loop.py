@@ -173,7 +173,7 @@ def test_bfloat16_trains(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("daa_weight", [0.0, 2.0])
 def test_loss_falls_on_scenes(tmp_path: Path, daa_weight: float) -> None:
-    options = ["data.train_images=64", "data.val_images=32", "data.image_size=32", "train.batch_size=16"]
+    options = ["data.options.n_images=64", "data.image_size=32", "train.batch_size=16"]
     options += ["train.epochs=6", "train.log_every=1", "encoders.image_options.width=8", "train.device=cpu"]
     config = load_config(overrides=[*options, f"loss.daa_weight={daa_weight}"])
     train(config, tmp_path / "a", quiet=True)
