@@ -41,6 +41,7 @@ def arm_dots(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], chance: Mappi
     """
     arms = list(dict.fromkeys(frame["arm"]))
     colours = arm_colours(arms)
+    width = 0.3 / len(arms)
     figure, all_axes = plt.subplots(1, len(rows), figsize=(max(6.4, 2.15 * len(rows)), 3.6), squeeze=False)
     for axes, (metric, truth) in zip(all_axes[0], rows, strict=True):
         chosen = frame[(frame["metric"] == metric) & (frame["truth"] == truth) & frame["direction"].isin(WORDS)]
@@ -50,9 +51,9 @@ def arm_dots(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], chance: Mappi
             for a, arm in enumerate(arms):
                 values = 100 * chosen[(chosen["direction"] == direction) & (chosen["arm"] == arm)]["value"].to_numpy()
                 x = d + (a - (len(arms) - 1) / 2) * 0.8 / len(arms)
-                jitter = np.linspace(-0.07, 0.07, len(values)) if len(values) > 1 else np.zeros(len(values))
+                jitter = np.linspace(-width, width, len(values)) / 2 if len(values) > 1 else np.zeros(len(values))
                 axes.plot(x + jitter, values, "o", color=colours[arm], alpha=0.55, markersize=5)
-                axes.plot([x - 0.13, x + 0.13], [values.mean()] * 2, color=colours[arm], linewidth=3)
+                axes.plot([x - width, x + width], [values.mean()] * 2, color=colours[arm], linewidth=3)
         if chance and metric in chance:
             axes.axhline(100 * chance[metric], color="#9ca3af", linestyle=":", linewidth=1.5)
         axes.set(xticks=range(len(WORDS)), xticklabels=list(WORDS), xlim=(-0.6, 1.6), title=metric)
