@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import daa.datasets
@@ -59,6 +60,41 @@ def test_a_transposed_matrix_is_turned_and_says_so(score, tmp_path):
     assert "transposed" in err
 
 
+def test_two_systems_side_by_side_in_every_format(score, tmp_path):
+    np.save(tmp_path / "one.npy", SCORES)
+    np.save(tmp_path / "two.npy", SCORES + 3 * (IMAGE_OF_CAPTION[None] == np.arange(4)[:, None]))
+    formats = {kind: f"out.{kind}" for kind in ("json", "csv", "markdown", "latex", "html")}
+    options = [word for kind, file in formats.items() for word in (f"--{kind}", file)]
+    code, out, err = score("--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", *options)
+    assert code == 0, err
+    assert "one" in out
+    assert "two" in out
+    texts = {kind: (tmp_path / file).read_text() for kind, file in formats.items()}
+    assert [report["name"] for report in json.loads(texts["json"])["reports"]] == ["one", "two"]
+    frame = pd.read_csv(tmp_path / "out.csv")
+    assert set(frame.system) == {"one", "two"}
+    assert texts["markdown"].startswith("| judged by")
+    assert "\\toprule" in texts["latex"]
+    assert texts["html"].startswith("<!DOCTYPE html>")
+    value = recall_at_k(SCORES, IMAGE_OF_CAPTION, 5)
+    row = frame[(frame.system == "one") & (frame.metric == "R@5") & (frame.direction == "i2t")]
+    assert row.value.item() == pytest.approx(value)
+
+
+def test_embeddings_instead_of_a_matrix(score, tmp_path):
+    generator = np.random.default_rng(1)
+    images, captions = generator.normal(size=(4, 8)), generator.normal(size=(12, 8)).astype(np.float16)
+    np.save(tmp_path / "i.npy", images)
+    np.save(tmp_path / "c.npy", captions)
+    options = ["--images", "i.npy", "--captions", "c.npy", "--relevance", "none", "--json", "out.json", "--intervals"]
+    code, _, err = score(*options, "--similarity", "dot")
+    assert code == 0, err
+    measurements = json.loads((tmp_path / "out.json").read_text())["measurements"]
+    one = next(m for m in measurements if (m["metric"], m["direction"]) == ("R@5", "t2i"))
+    assert one["value"] == recall_at_k(images @ captions.T.astype(float), IMAGE_OF_CAPTION, 5, direction="t2i")
+    assert one["low"] <= one["value"] <= one["high"]
+
+
 def with_nan():
     scores = SCORES.copy()
     scores[1, 2] = np.nan
@@ -76,6 +112,10 @@ def with_nan():
         (SCORES.astype(int), [], "scores: expected floating-point numbers, got int64"),
         (SCORES, ["--relevance", "nonsense"], "nonsense"),
         (SCORES, ["--folds", "3"], "fold_size: expected a divisor"),
+        (SCORES, ["--images", "bad.npy"], "--scores: expected --scores FILE, or both --images"),
+        (SCORES, ["--images", "bad.npy", "--captions", "bad.npy"], "--scores: expected --scores FILE, or both"),
+        (SCORES, ["--name", "a", "--name", "b"], "--name: expected 1, one a system, got 2"),
+        (SCORES, ["--scores", "bad.npy"], "--name: expected distinct names for the systems, got bad, bad"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp_path, scores, options, message):

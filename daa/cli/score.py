@@ -1,23 +1,36 @@
-"""`daa score`: every metric of anybody's similarity matrix."""
+"""`daa score`: every metric of anybody's similarity matrices."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+if TYPE_CHECKING:
+    from daa.corpus import CaptionCorpus
+    from daa.evaluation import Comparison, Report
+    from daa.metrics.inputs import Blocks
+
+PathList = list[Path] | None
+NameList = list[str] | None
+
 
 def score(
-    scores: Annotated[Path, typer.Option(help="Similarity matrix: .npy, .npz, .safetensors or .pt.")],
+    scores: Annotated[
+        PathList, typer.Option(help="Similarity matrix: .npy, .npz, .safetensors or .pt; repeat it to compare systems.")
+    ] = None,
     corpus: Annotated[str, typer.Option(help="Which images and captions: `coco-5k`, `scenes`, ...")] = "coco-5k",
     relevance: Annotated[
-        list[str] | None,
-        typer.Option(help="What ASP is judged by: `tfidf`, `cider-d`, ..., or `none`; may be repeated."),
+        NameList, typer.Option(help="What ASP is judged by: `tfidf`, `cider-d`, ..., or `none`; may be repeated.")
     ] = None,
+    images: Annotated[Path | None, typer.Option(help="Image embeddings, instead of --scores.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="Caption embeddings, instead of --scores.")] = None,
+    similarity: Annotated[str, typer.Option(help="How embeddings are compared: `cosine` or `dot`.")] = "cosine",
     split: Annotated[str | None, typer.Option(help="Which split of the corpus.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the corpus lies, if not in $DAA_DATA.")] = None,
     key: Annotated[str | None, typer.Option(help="Name of the array, in a file of several.")] = None,
@@ -27,51 +40,128 @@ def score(
     folds: Annotated[
         int | None, typer.Option(help="Also average over folds of this many images; 1000 by default for 5,000 images.")
     ] = None,
+    graded: Annotated[bool, typer.Option(help="Also NCS, NDCG, tau and further forms of ASP.")] = True,
+    intervals: Annotated[bool, typer.Option(help="Confidence intervals, by a bootstrap over images.")] = False,
     asp_ties: Annotated[str, typer.Option(help="Ties in ASP: average, competition, ordinal or expected.")] = "average",
     hit_ties: Annotated[
         str, typer.Option(help="Ties in recall and precision: expected, optimistic, pessimistic or ordinal.")
     ] = "expected",
+    name: Annotated[NameList, typer.Option(help="What to call each system; by default its file's name.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the numbers to this JSON file.")] = None,
-    name: Annotated[str | None, typer.Option(help="What to call this system; by default the file's name.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write them as tidy CSV.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the table as LaTeX.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained page with plots and examples.")] = None,
 ) -> None:
-    """Score a similarity matrix: R@K, rsum, mAP@R, R-Precision against every known truth, and ASP.
+    """Score similarity matrices: R@K, ranks, mAP@R and R-Precision against every known truth, PMRP, ASP and more.
 
-    The file holds one number for each image and caption, in the order of the corpus. Example:
+    A file holds one number for each image and caption, in the order of the corpus. Several files are put side by side
+    and each is tested against the first. Examples:
 
         daa score --scores similarity.npy --corpus coco-5k --relevance tfidf --relevance cider-d
+
+        daa score --scores baseline.npy --scores ours.npy --html report.html
+
+        daa score --images images.npy --captions captions.npy
     """
     from daa.datasets import load_corpus
-    from daa.evaluation import evaluate
+    from daa.evaluation import compare, evaluate
+    from daa.evaluation.run import named_relevance
     from daa.files import provenance
-    from daa.metrics.inputs import Blocks
     from daa.relevance import relevance_by_name
-    from daa.scores import orient, read_matrix
 
-    matrix = read_matrix(scores, key)
+    notes = Console(stderr=True)
+    files = scores or []
+    opened = _read(files, images, captions, similarity, key)
+    names = _names(name, files or [Path("embeddings")], len(opened))
     chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
     texts = load_corpus(corpus, split=split, root=root)
-    matrix, transposed = orient(matrix, (texts.n_images, texts.n_captions), orientation)
-    Blocks(matrix, "scores")  # refused now if it cannot be scored, before the relevance takes its time
-    notes = Console(stderr=True)
-    if transposed:
-        notes.print("scores: rows are captions, columns are images; transposed")
+    systems = [_oriented(one, texts, orientation, notes) for one in opened]
     if folds is None and texts.n_images == 5000:
         folds = 1000
+    made_by = provenance()
+    reports = []
     with Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress:
         task = progress.add_task("relevance", total=None)
-        fitted = [one.fit(texts) for one in chosen]
-        progress.update(task, description="ranking", total=texts.n_images + texts.n_captions)
-        report = evaluate(
-            matrix,
-            texts,
-            fitted,
-            name=name or scores.stem,
-            fold_size=folds,
-            asp_ties=asp_ties,
-            hit_ties=hit_ties,
-            progress=lambda n_queries: progress.advance(task, n_queries),
-        )
-    report = replace(report, provenance=provenance())
-    Console().print(report)
-    if json is not None:
-        report.to_json(json)
+        by_name = named_relevance([one.fit(texts) for one in chosen])
+        total = len(systems) * (texts.n_images + texts.n_captions)
+        progress.update(task, description="ranking", total=total)
+        for system_name, system in zip(names, systems, strict=True):
+            report = evaluate(
+                system,
+                texts,
+                by_name,
+                name=system_name,
+                fold_size=folds,
+                graded=graded,
+                asp_ties=asp_ties,
+                hit_ties=hit_ties,
+                progress=lambda n_queries: progress.advance(task, n_queries),
+            )
+            report = report.with_intervals() if intervals else report
+            reports.append(replace(report, provenance=made_by))
+    result = compare(reports) if len(reports) > 1 else reports[0]
+    Console().print(result)
+    writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
+        (json, result.to_json),
+        (csv, lambda path: _write(path, result.to_frame().to_csv(index=False))),
+        (markdown, lambda path: _write(path, result.to_markdown())),
+        (latex, lambda path: _write(path, result.to_latex())),
+        (html, lambda path: _write_page(path, result, systems, texts, by_name)),
+    ]
+    for path, write in writers:
+        if path is not None:
+            write(path)
+
+
+def _read(files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None) -> list[Any]:
+    """Matrices of unknown orientation, or `EmbeddingScores`."""
+    from daa.evaluation import EmbeddingScores
+    from daa.metrics.inputs import Blocks
+    from daa.scores import read_matrix
+
+    if (images is None) != (captions is None) or bool(files) == (images is not None):
+        raise ValueError("--scores: expected --scores FILE, or both --images FILE and --captions FILE")
+    if images is not None and captions is not None:
+        embeddings = (read_matrix(images, key, "images"), read_matrix(captions, key, "captions"))
+        return [EmbeddingScores(*embeddings, similarity)]
+    return [Blocks(read_matrix(file, key), "scores").matrix for file in files]
+
+
+def _names(names: list[str] | None, files: list[Path], n: int) -> list[str]:
+    """What was asked for; otherwise the files' names, with their folders if those alone tell them apart."""
+    if names and len(names) != n:
+        raise ValueError(f"--name: expected {n}, one a system, got {len(names)}")
+    chosen = names or [file.stem for file in files]
+    if len(set(chosen)) < n and not names:
+        chosen = [str(file.with_suffix("")) for file in files]
+    if len(set(chosen)) < n:
+        raise ValueError(f"--name: expected distinct names for the systems, got {', '.join(chosen)}")
+    return chosen
+
+
+def _oriented(system: Any, texts: CaptionCorpus, orientation: str, notes: Console) -> Blocks:
+    from daa.metrics.inputs import Blocks
+    from daa.scores import orient
+
+    if isinstance(system, Blocks):
+        return system
+    matrix, transposed = orient(system, (texts.n_images, texts.n_captions), orientation)
+    if transposed:
+        notes.print("scores: rows are captions, columns are images; transposed")
+    return Blocks(matrix, "scores")
+
+
+def _write(path: Path, text: str) -> None:
+    from daa.files import atomic_write
+
+    with atomic_write(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _write_page(
+    path: Path, result: Report | Comparison, systems: list[Blocks], texts: CaptionCorpus, relevance: dict[str, Blocks]
+) -> None:
+    from daa.evaluation.page import evaluation_page
+
+    evaluation_page(result, systems, texts, relevance).write(path)

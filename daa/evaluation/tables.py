@@ -48,8 +48,10 @@ class TextTable(NamedTuple):
 
     def markdown(self) -> str:
         """Every row says all its labels, so that rows can be found by searching."""
-        lines = [list(self.header), ["---"] * self.n_labels + ["---:"] * (len(self.header) - self.n_labels)]
-        lines += [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in self.rows]
+        header, *rows = (
+            [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in [self.header, *self.rows]
+        )
+        lines = [header, ["---"] * self.n_labels + ["---:"] * (len(header) - self.n_labels), *rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
     def latex(self) -> str:
@@ -62,7 +64,7 @@ class TextTable(NamedTuple):
         table = Table(title=Text(self.title), caption=Text(self.footnote))
         for j, column in enumerate(self.header):
             is_label = j < self.n_labels
-            table.add_column(Text(column), justify="left" if is_label else "right", no_wrap=is_label)
+            table.add_column(Text(column), justify="left" if is_label else "right", no_wrap=is_label, overflow="fold")
         rows = self._sparing()
         n_groups = list(self.header).index("metric")  # a section ends where a label before the metric changes
         for row, below in zip(rows, [*rows[1:], ["", "", "last"]], strict=True):
