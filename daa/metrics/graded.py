@@ -140,10 +140,11 @@ def _share_of_best(relevance: str, cumulative_of, gain: str, leave_out: str | No
         n = gains.shape[1]
         left_out = queries.positives(leave_out).matrix if leave_out else sparse.csr_array(gains.shape, dtype=bool)
         cumulative = np.asarray(cumulative_of(n), dtype=np.float64)
+        last_place = int(np.searchsorted(cumulative, cumulative[-1]))
         with threads_for(gains.size):
             pairs = left_out.indptr.astype(np.int64), left_out.indices.astype(np.int64)
-            collected = expected_gain(*queries.score_ranges, gains, *pairs, cumulative)
-            best = expected_gain(*queries.relevance_ranges(relevance), gains, *pairs, cumulative)
+            collected = expected_gain(*queries.score_ranges, gains, *pairs, cumulative, last_place)
+            best = expected_gain(*queries.relevance_ranges(relevance), gains, *pairs, cumulative, last_place)
         return np.divide(collected, best, out=np.full(len(best), np.nan), where=best > 0)
 
     return share
@@ -166,10 +167,10 @@ def _mean_of(metric, scores, relevance, direction, leave_out, undefined, reducti
 
 @njit(cache=True, parallel=True)
 @no_type_check
-def expected_gain(first, last, gains, indptr, indices, cumulative):
+def expected_gain(first, last, gains, indptr, indices, cumulative, last_place):
     """Sum of gains times the mean weight of the places each candidate may take, left-out candidates taking none.
 
-    `cumulative[p]` is the weight of the places 1 to p; it must not grow beyond the last place that counts.
+    `cumulative[p]` is the weight of the places 1 to p; it does not grow beyond `last_place`.
     """
     n_queries, n = first.shape
     result = np.empty(n_queries)
@@ -182,7 +183,7 @@ def expected_gain(first, last, gains, indptr, indices, cumulative):
         gone.sort()
         total = 0.0
         for g in range(n):
-            if is_out[g]:
+            if first[q, g] > last_place + len(gone) or is_out[g]:
                 continue
             front, back = first[q, g], last[q, g]
             if len(gone) > 0:

@@ -10,6 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import Truth
+from daa.metrics._transpose import transposed
 
 DIRECTIONS = ("i2t", "t2i")
 ITEMS_PER_BLOCK = 1 << 22
@@ -76,7 +77,11 @@ class Blocks:
 
     def _part(self, direction: str, start: int, stop: int) -> Any:
         """Queries x candidates, unchecked; what a subclass that computes its entries replaces, with `select`."""
-        return self.matrix[start:stop] if direction == "i2t" else self.matrix[:, start:stop].T
+        if direction == "i2t":
+            return self.matrix[start:stop]
+        part = self.matrix[:, start:stop]
+        fits = isinstance(part, np.ndarray) and part.dtype in (np.float32, np.float64) and part.dtype.isnative
+        return transposed(np.asarray(part)) if fits else part.T
 
     def select(self, images: slice, captions: np.ndarray) -> Blocks:
         """The part of some images and some captions."""
