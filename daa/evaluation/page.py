@@ -40,7 +40,7 @@ def evaluation_page(
     page.markup(result._repr_html_())
     _ranks(page, reports)
     for report, scores in zip(reports, systems, strict=True):
-        _pairs(page, report, scores, relevance, seed)
+        _pairs(page, report, scores, corpus, relevance, seed)
     for report, scores in zip(reports, systems, strict=True):
         _examples(page, report, scores, corpus)
     _origin(page, reports)
@@ -60,12 +60,18 @@ def _ranks(page: Page, reports: Sequence[Report]) -> None:
     page.figure(match_rank_curves(ranks), f"Share of queries over the rank of the first match. {found}.", found)
 
 
-def _pairs(page: Page, report: Report, scores: Blocks, relevance: Mapping[str, Blocks], seed: int) -> None:
-    """Score against relevance over a random sample of pairs."""
+def _pairs(
+    page: Page, report: Report, scores: Blocks, corpus: CaptionCorpus, relevance: Mapping[str, Blocks], seed: int
+) -> None:
+    """Score against relevance, over a random sample of pairs and all pairs that annotation knows of the same images."""
+    if not relevance:
+        return
     generator = np.random.default_rng(seed)
-    n_images, n_captions = scores.shape
-    images = generator.choice(n_images, min(N_IMAGES, n_images), replace=False)
-    captions = generator.integers(0, n_captions, size=(len(images), N_PAIRS_EACH))
+    images = generator.choice(corpus.n_images, min(N_IMAGES, corpus.n_images), replace=False)
+    own = [np.flatnonzero(corpus.image_of_caption == image) for image in images]
+    anywhere = generator.integers(0, corpus.n_captions, size=(len(images), N_PAIRS_EACH))
+    captions = [np.concatenate(pair) for pair in zip(own, anywhere, strict=True)]
+    matches = np.concatenate([corpus.image_of_caption[c] == image for image, c in zip(images, captions, strict=True)])
 
     def sample(blocks: Blocks) -> np.ndarray:
         rows = zip(images.tolist(), captions, strict=True)
@@ -73,8 +79,9 @@ def _pairs(page: Page, report: Report, scores: Blocks, relevance: Mapping[str, B
 
     sampled = sample(scores)
     for name, blocks in relevance.items():
-        figure = score_against_relevance(sampled, sample(blocks), name)
-        page.text(f"{sampled.size:,} random pairs of image and caption.", f"{report.name}: score against {name}")
+        figure = score_against_relevance(sampled, sample(blocks), matches, name)
+        text = f"{anywhere.size:,} random pairs of image and caption, and {matches.sum():,} that are annotated."
+        page.text(text, f"{report.name}: score against {name}")
         caption = f"Score of {report.name} against {name}; line: median score of pairs of like relevance."
         page.figure(figure, f"Two-dimensional histogram of score against {name} relevance.", caption)
 

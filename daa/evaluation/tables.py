@@ -19,10 +19,14 @@ CORRELATIONS = ("tau@",)
 _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """<table class="daa-report">
 <caption>{{ title }}</caption>
-<thead><tr>{% for cell in header %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for cell in header %}<th scope="col">{{ cell }}</th>{% endfor %}</tr></thead>
 <tbody>
+{% for group, rows in groups %}
+<tr><th scope="rowgroup" colspan="{{ header | length }}">{{ group }}</th></tr>
 {% for row in rows %}
-<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}{% if loop.index0 < n_labels %}<th scope="row" style="font-weight: 400">{{ cell }}</th>{% else %}<td>{{ cell }}</td>
+{% endif %}{% endfor %}</tr>
+{% endfor %}
 {% endfor %}
 </tbody>
 </table>
@@ -66,14 +70,30 @@ class TextTable(NamedTuple):
             is_label = j < self.n_labels
             table.add_column(Text(column), justify="left" if is_label else "right", no_wrap=is_label, overflow="fold")
         rows = self._sparing()
-        n_groups = list(self.header).index("metric")  # a section ends where a label before the metric changes
+        n_groups = self._n_groups
         for row, below in zip(rows, [*rows[1:], ["", "", "last"]], strict=True):
             new_section = any(below[:n_groups]) or below[-1] == "last"
             table.add_row(*(Text(cell) for cell in row), end_section=new_section)
         return table
 
     def html(self) -> str:
-        return _HTML.render(title=self.title, header=self.header, rows=self._sparing(), footnote=self.footnote)
+        """What stands before the metric heads a group of rows, so that the table fits a narrow screen."""
+        n_groups = self._n_groups
+        groups: dict[str, list[list[str]]] = {}
+        for row, sparing in zip(self.rows, self._sparing(), strict=True):
+            groups.setdefault(", ".join(row[:n_groups]), []).append(sparing[n_groups:])
+        return _HTML.render(
+            title=self.title,
+            header=self.header[n_groups:],
+            groups=list(groups.items()),
+            n_labels=self.n_labels - n_groups,
+            footnote=self.footnote,
+        )
+
+    @property
+    def _n_groups(self) -> int:
+        """Labels before the metric: a change of one starts a new section."""
+        return list(self.header).index("metric")
 
     def _sparing(self) -> list[list[str]]:
         """The rows without those leading labels that the row above already says."""

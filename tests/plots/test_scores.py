@@ -23,9 +23,11 @@ def test_the_curve_at_k_is_recall_at_k():
 
 def test_the_line_is_the_median_score_along_the_relevance():
     relevance = np.random.default_rng(0).random(5000)
-    figure = score_against_relevance(2 * relevance - 1, relevance, "semantic")
+    matches = relevance > 0.9
+    figure = score_against_relevance(2 * relevance - 1, relevance, matches, "semantic")
     x, y = figure.axes[0].lines[0].get_data()
     np.testing.assert_allclose(y, 2 * np.asarray(x) - 1, atol=0.05)
+    assert len(figure.axes[0].collections[-1].get_offsets()) == matches.sum()
     assert "semantic" in figure.axes[0].get_xlabel()
 
 
@@ -34,4 +36,4 @@ def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="ranks: expected at least one system"):
         match_rank_curves({})
     with pytest.raises(ValueError, match="scores: expected as many"):
-        score_against_relevance(np.zeros(2), np.zeros(3), "x")
+        score_against_relevance(np.zeros(2), np.zeros(3), np.zeros(2, bool), "x")
