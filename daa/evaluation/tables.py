@@ -24,8 +24,15 @@ _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 {% for group, rows in groups %}
 <tr><th scope="rowgroup" colspan="{{ header | length }}">{{ group }}</th></tr>
 {% for row in rows %}
-<tr>{% for cell in row %}{% if loop.index0 < n_labels %}<th scope="row" style="font-weight: 400">{{ cell }}</th>{% else %}<td>{{ cell }}</td>
-{% endif %}{% endfor %}</tr>
+<tr>
+{% for cell in row %}
+{% if loop.index0 < n_labels %}
+<th scope="row" style="font-weight: 400">{{ cell }}</th>
+{% else %}
+<td>{{ cell }}</td>
+{% endif %}
+{% endfor %}
+</tr>
 {% endfor %}
 {% endfor %}
 </tbody>
