@@ -15,7 +15,7 @@ $(READY): pyproject.toml
 	  { echo "error: Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[bert,book,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[book,test]'
 	touch $@
 
 book: $(READY)  ## build the rendered book into _build/html; any warning is an error
