@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -48,6 +48,7 @@ def test_equals_the_definition(name, ties):
     check()
 
 
+@settings(max_examples=20)
 @given(scores_and_positives(max_side=9), st.sampled_from(DIRECTIONS))
 def test_policies_are_ordered_and_agree_without_ties(pair, direction):
     scores, positives = pair
