@@ -1,7 +1,7 @@
 """What the book draws: every plot is a function of data, never of a model, and returns the figure it drew."""
 
-from daa.plots.comparison import arm_colours, arm_dots, variance_against_ambiguity
-from daa.plots.distributions import count_histograms
+from daa.plots.comparison import arm_colours, arm_dots, asp_parts, group_boxes, variance_against_ambiguity
+from daa.plots.distributions import by_number_of_matches, count_histograms, found_by_rank, sorted_differences
 from daa.plots.galleries import caption_gallery, picture_gallery, result_marks
 from daa.plots.ranking import curves_with_spread, rank_lines
 from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE, TRUTH, use_style
@@ -14,12 +14,17 @@ __all__ = [
     "TRUTH",
     "arm_colours",
     "arm_dots",
+    "asp_parts",
+    "by_number_of_matches",
     "caption_gallery",
     "count_histograms",
     "curves_with_spread",
+    "found_by_rank",
+    "group_boxes",
     "picture_gallery",
     "rank_lines",
     "result_marks",
+    "sorted_differences",
     "use_style",
     "variance_against_ambiguity",
 ]

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from daa.plots.style import BASELINE, DAA, SEQUENCE
+from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE
 
 WORDS = {"i2t": "image to text", "t2i": "text to image"}
 
@@ -95,4 +95,73 @@ def variance_against_ambiguity(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
     axes.set(xlabel=counted, ylabel="predicted log-variance")
     axes.legend()
+    return figure
+
+
+def asp_parts(
+    values: Mapping[str, Mapping[str, Sequence[float]]],
+    parts: Mapping[str, tuple[str, str]],
+    lines: Mapping[str, float],
+    *,
+    y_label: str = "ASP, percent",
+) -> Figure:
+    """A metric of the parts that scores are made of, one panel a direction, the parts of an arm side by side.
+
+    Args:
+        values: by title of the panel and by arm, one number a part, as fractions.
+        parts: by name the colour and marker, in the order of the numbers.
+        lines: by title of the panel, a level to compare with, drawn dashed; chance, 1/2, is dotted.
+        y_label: what the metric is.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there is nothing to draw, or an arm has not one number a part.
+    """
+    if not values or any(len(row) != len(parts) for arms in values.values() for row in arms.values()):
+        raise ValueError(f"values: expected {len(parts)} numbers an arm, one a part, in at least one panel")
+    figure, all_axes = plt.subplots(len(values), squeeze=False, sharex=True, figsize=(6.4, 2.7 * len(values)))
+    for axes, (title, arms) in zip(all_axes[:, 0], values.items(), strict=True):
+        axes.axhline(50, color="#9ca3af", linestyle=":", linewidth=1.5)
+        axes.axhline(100 * lines[title], color=RELEVANCE, linestyle="--", linewidth=1.5)
+        for p, (name, (colour, marker)) in enumerate(parts.items()):
+            places = np.arange(len(arms)) + (p - (len(parts) - 1) / 2) * 0.2
+            heights = [100 * row[p] for row in arms.values()]
+            axes.plot(places, heights, marker, color=colour, markersize=10, label=name)
+        axes.set(title=title, ylabel=y_label, xticks=range(len(arms)), xticklabels=list(arms))
+        axes.set_xlim(-0.5, len(arms) - 0.5)
+        axes.margins(y=0.12)
+    figure.legend(*all_axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(parts))
+    return figure
+
+
+def group_boxes(
+    groups: Mapping[str, Mapping[str, Float[np.ndarray, " _"]]], *, y_label: str, colours: Mapping[str, str]
+) -> Figure:
+    """Boxes of a quantity by group, one panel an arm: median, quartiles, whiskers from the 5th to the 95th percentile.
+
+    Args:
+        groups: by arm and by group the values.
+        y_label: what the quantity is, with unit.
+        colours: by arm.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there is nothing to draw, or a group is empty.
+    """
+    if not groups or not all(len(values) for named in groups.values() for values in named.values()):
+        raise ValueError("groups: expected at least one arm, and values in each group")
+    figure, all_axes = plt.subplots(len(groups), squeeze=False, sharex=True, figsize=(6.4, 2.7 * len(groups)))
+    for axes, (arm, named) in zip(all_axes[:, 0], groups.items(), strict=True):
+        fill = {"facecolor": colours[arm], "alpha": 0.35, "edgecolor": colours[arm]}
+        drawn = axes.boxplot(list(named.values()), whis=(5, 95), showfliers=False, widths=0.6, patch_artist=True)
+        for box in drawn["boxes"]:
+            box.set(**fill)
+        for line in (*drawn["medians"], *drawn["whiskers"], *drawn["caps"]):
+            line.set(color=colours[arm], linewidth=2)
+        axes.set(title=arm, ylabel=y_label)
+    all_axes[-1, 0].set_xticks(range(1, len(named) + 1), list(named))
     return figure

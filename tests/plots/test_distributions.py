@@ -2,7 +2,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from daa.plots import count_histograms
+from daa.plots import by_number_of_matches, count_histograms, found_by_rank, sorted_differences
 from daa.plots.distributions import count_edges
 
 matplotlib.use("Agg")
@@ -41,3 +41,52 @@ def test_count_histograms_refuses_nothing_and_zeros():
         count_histograms({}, [], y_labels=[])
     with pytest.raises(ValueError, match="n: expected counts from 1"):
         count_histograms({"n": {"truth": np.array([0, 1])}}, [1], y_labels=["share"])
+
+
+STYLES = {"model": ("#000000", "-"), "teacher": ("#ff0000", "--")}
+
+
+def test_found_by_rank_draws_mean_and_range_over_seeds():
+    curves = {"model": np.array([[0.0, 0.5, 1.0], [0.2, 0.7, 1.0]]), "teacher": np.array([[0.5, 1.0, 1.0]])}
+    figure = found_by_rank({"i2t": curves}, [np.array([1, 2, 3])], STYLES, x_labels=["first k"], y_label="found")
+    axes = figure.axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.1, 0.6, 1.0])
+    assert axes.lines[0].get_linewidth() > axes.lines[1].get_linewidth()
+    assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == 1.0
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["model", "teacher"]
+    assert (axes.get_xscale(), axes.get_title()) == ("log", "i2t")
+
+
+def test_found_by_rank_refuses_what_is_no_distribution():
+    depth = [np.array([1, 2])]
+    with pytest.raises(ValueError, match="i2t, model: expected shares in \\[0, 1\\] that never fall"):
+        found_by_rank({"i2t": {"model": np.array([[0.5, 0.4]])}}, depth, STYLES, x_labels=["k"], y_label="found")
+    with pytest.raises(ValueError, match="styles: expected one for other"):
+        found_by_rank({"i2t": {"other": np.array([[0.4, 0.5]])}}, depth, STYLES, x_labels=["k"], y_label="found")
+    with pytest.raises(ValueError, match="panels: expected at least one and a label for each"):
+        found_by_rank({}, [], STYLES, x_labels=[], y_label="found")
+
+
+def test_sorted_differences_go_from_gain_to_loss():
+    figure = sorted_differences({"t2i": np.array([-0.5, 0.25, 0.5])}, y_label="gain", better="up", worse="down")
+    axes = figure.axes[0]
+    gains, losses = (area.get_paths()[0].vertices[:, 1] for area in axes.collections)
+    assert (gains.max(), gains.min(), losses.min(), losses.max()) == (0.5, 0.0, -0.5, 0.0)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), 0.25 / 3)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["up", "down", "mean"]
+    with pytest.raises(ValueError, match="finite differences"):
+        sorted_differences({"t2i": np.array([np.nan])}, y_label="gain", better="up", worse="down")
+
+
+def test_by_number_of_matches_averages_within_doubling_classes():
+    matches = np.array([1, 1, 3, 4, 3, 4, 2])
+    values = np.array([0.0, 1.0, 0.2, 0.4, 0.2, 0.4, 0.9])
+    figure = by_number_of_matches(
+        {"t2i": (matches, {"model": values})}, STYLES, x_labels=["matches"], y_label="AP", at_least=2
+    )
+    (line, zero) = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_ydata(), [0.5, 0.3])  # the class of 2 holds one query only
+    np.testing.assert_allclose(line.get_xdata(), [1, np.sqrt(12)])
+    assert list(zero.get_ydata()) == [0, 0]
+    with pytest.raises(ValueError, match="t2i: expected a class of at least 10 queries"):
+        by_number_of_matches({"t2i": (matches, {"model": values})}, STYLES, x_labels=["matches"], y_label="AP")
