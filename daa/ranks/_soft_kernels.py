@@ -113,15 +113,30 @@ def _group(row, temperature, start, up, down):
 
 @njit(**_options)
 @no_type_check
+def _begin(row, sums):
+    """Clear the sums; a row that is not finite gets NaN and has nothing to do: the index to start at."""
+    finite = True
+    for j in range(row.size):
+        finite = finite and np.isfinite(row[j])
+        sums[j] = 0.0
+    if finite:
+        return 0
+    for j in range(row.size):
+        sums[j] = np.nan
+    return row.size
+
+
+@njit(**_options)
+@no_type_check
 def forward_rows(values, temperature, ranks, first, stop):
     """Fill rows `first` to `stop` of `ranks`; a row wider than WIDE temperatures must be in descending order."""
     n = values.shape[1]
     up, down, smooth = np.empty(n), np.empty(n), np.empty(n)
     for r in range(first, stop):
-        smooth[:] = 0.0 if np.isfinite(values[r]).all() else np.nan
-        start = 0 if np.isfinite(values[r]).all() else n
+        row = values[r]
+        start = _begin(row, smooth)
         while start < n:
-            end, last = _group(values[r], temperature, start, up, down)
+            end, last = _group(row, temperature, start, up, down)
             i = start
             while i < end:
                 if i + 1 < end:
@@ -134,8 +149,10 @@ def forward_rows(values, temperature, ranks, first, stop):
                     rest = slice(i + 1, last)
                     smooth[i] += _one(up[rest], down[i], smooth[rest])
                 i += 2
-            smooth[start:end] -= 0.5 * (n - last)
-            smooth[last:] += 0.5 * (end - start)
+            for j in range(start, end):
+                smooth[j] -= 0.5 * (n - last)
+            for j in range(last, n):
+                smooth[j] += 0.5 * (end - start)
             start = end
         for i in range(n):
             ranks[r, i] = smooth[i] + 0.5 * (n + 1)
@@ -149,10 +166,10 @@ def backward_rows(values, temperature, grad, result, first, stop):
     up, down, sums = np.empty(n), np.empty(n), np.empty(n)
     for r in range(first, stop):
         g = grad[r]
-        sums[:] = 0.0 if np.isfinite(values[r]).all() else np.nan
-        start = 0 if np.isfinite(values[r]).all() else n
+        row = values[r]
+        start = _begin(row, sums)
         while start < n:
-            end, last = _group(values[r], temperature, start, up, down)
+            end, last = _group(row, temperature, start, up, down)
             i = start
             while i < end:
                 if i + 1 < end:
