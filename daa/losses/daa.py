@@ -49,7 +49,7 @@ def daa_loss(
     >>> round(daa_loss(-relevance, relevance).item(), 4)
     0.5
 
-    Source: DAA (Li et al., NeurIPS 2022). The released code ranks along other axes; see the audit of the released code.
+    Source: DAA (Li et al., NeurIPS 2022). The released code ranks along other axes.
     """
     if relevance_ranks not in ("soft", "exact"):
         raise ValueError(f'relevance_ranks: expected "soft" or "exact", got {relevance_ranks!r}')
