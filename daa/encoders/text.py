@@ -12,7 +12,6 @@ from daa.encoders.gaussian import Gaussian
 from daa.encoders.pooling import GaussianHead
 from daa.encoders.vocabulary import PADDING, Vocabulary
 
-
 GROUP = 96
 """Captions that are read together."""
 
@@ -102,19 +101,20 @@ class GRUText(WordEncoder):
 
 
 class ConvText(WordEncoder):
-    """Word vectors and two residual convolutions over three words each: no recurrence, about twice as fast."""
+    """Word vectors and residual convolutions over three words each: no recurrence, and cheap."""
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         embedding_dim: int = 256,
-        word_dim: int = 256,
+        word_dim: int = 128,
+        layers: int = 2,
         dropout: float = 0.0,
         max_words: int = 40,
         log_var_init: float = -6.0,
     ) -> None:
         super().__init__(vocabulary, embedding_dim, word_dim, word_dim, dropout, max_words, log_var_init)
-        self.convolutions = nn.ModuleList(nn.Conv1d(word_dim, word_dim, 3, padding=1) for _ in range(2))
+        self.convolutions = nn.ModuleList(nn.Conv1d(word_dim, word_dim, 3, padding=1) for _ in range(layers))
 
     def context(
         self, x: Float[Tensor, "batch words word_dim"], mask: Bool[Tensor, "batch words"]
