@@ -30,7 +30,7 @@ DERIVED = [
     "book/*.ipynb",
 ]
 MAX_WORDS, MAX_CODE_CELLS = 2500, 25
-PRIVATE_PATH = re.compile(r"(/home/|/root/|/tmp/|/work/|/Users/|[A-Z]:\\\\)")
+PRIVATE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")
 
 
 def address() -> str:
