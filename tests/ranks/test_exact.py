@@ -58,6 +58,7 @@ def test_the_input_is_left_alone_and_need_not_be_contiguous():
     before = values.copy()
     np.testing.assert_array_equal(ranks(values.T), np.apply_along_axis(slow_ranks, -1, before.T, "average"))
     np.testing.assert_array_equal(values, before)
+    np.testing.assert_array_equal(ranks(values[:, ::-1]), ranks(values)[:, ::-1])
 
 
 @pytest.mark.parametrize(
