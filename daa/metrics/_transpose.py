@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from daa.compiled import njit
 from daa.ranks._threads import threads_for
 
 TILE = 32
@@ -20,7 +21,7 @@ def transposed(part: np.ndarray) -> np.ndarray:
     return result
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _copy_transposed(source, target):
     n, m = source.shape

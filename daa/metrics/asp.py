@@ -6,9 +6,10 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from daa.compiled import njit
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
 from daa.ranks import TIE_POLICIES
@@ -169,7 +170,7 @@ def harmonic_numbers(n: int) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, n + 1))])
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _mean_of_table(first, last, table):
     n_queries, n = first.shape
@@ -182,7 +183,7 @@ def _mean_of_table(first, last, table):
     return result
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _mean_ratio(first_s, last_s, first_c, last_c):
     """Mean of min / max of the average ranks; twice the rank is an integer."""
@@ -197,7 +198,7 @@ def _mean_ratio(first_s, last_s, first_c, last_c):
     return result
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 @no_type_check
 def ratio_sum(x, y, harmonic):
     r"""$\sum_{i \le x, j \le y} \min(i,j)/\max(i,j) = \frac{m(m+1)}2 (1 + H_M - H_m)$, m = min(x, y), M = max(x, y)."""
@@ -205,7 +206,7 @@ def ratio_sum(x, y, harmonic):
     return small * (small + 1) / 2.0 * (1.0 + harmonic[large] - harmonic[small])
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _expected_ratio(first_s, last_s, first_c, last_c, harmonic):
     """Mean of the expected min / max, each item anywhere within its tie group on either side."""

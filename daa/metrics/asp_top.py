@@ -6,9 +6,10 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from daa.compiled import njit
 from daa.metrics.asp import check_tie_policy, harmonic_numbers, ratio_sum
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
@@ -94,7 +95,7 @@ def asp_at_k_metric(relevance: str, k: int, ties: str = "average") -> Metric:
     return asp
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _mean_top_ratio(first_s, last_s, first_c, last_c, k, competition):
     n_queries, n = first_s.shape
@@ -112,7 +113,7 @@ def _mean_top_ratio(first_s, last_s, first_c, last_c, k, competition):
     return result
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _expected_top_ratio(first_s, last_s, first_c, last_c, k, harmonic):
     """As for ASP, the places beyond K of an item's tie group adding nothing."""

@@ -6,9 +6,10 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from daa.compiled import njit
 from daa.metrics.graded import check_k
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
@@ -80,7 +81,7 @@ def kendall_metric(relevance: str, k: int | None = None) -> Metric:
     return tau
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _inversions(values, spare):
     """Number of pairs that stand in the wrong order; sorts `values`."""
@@ -104,7 +105,7 @@ def _inversions(values, spare):
     return count
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _tied_pairs(ordered):
     count = 0
@@ -118,7 +119,7 @@ def _tied_pairs(ordered):
     return count
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _tau_b(by_score, by_relevance, k):
     n_queries, n = by_score.shape

@@ -6,10 +6,11 @@ from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float
-from numba import njit, prange
+from numba import prange
 from scipy import sparse
 from torch import Tensor
 
+from daa.compiled import njit
 from daa.metrics.inputs import Blocks, as_positives
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
 from daa.ranks._threads import threads_for
@@ -165,7 +166,7 @@ def _mean_of(metric, scores, relevance, direction, leave_out, undefined, reducti
     return reduce(values, reduction, undefined)
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def expected_gain(first, last, gains, indptr, indices, cumulative, last_place):
     """Sum of gains times the mean weight of the places each candidate may take, left-out candidates taking none.

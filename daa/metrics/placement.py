@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit
 
+from daa.compiled import njit
 from daa.metrics.inputs import Positives
 
 HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
@@ -63,7 +63,7 @@ def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) 
     return Placement(positives.n_positives, indptr, first, last)
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _group_end(first, start, stop):
     end = start + 1
@@ -72,7 +72,7 @@ def _group_end(first, start, stop):
     return end
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _resolve(indptr, first, last, optimistic):
     """Give every positive a place of its own at the front (or the back) of its tie group."""
@@ -86,7 +86,7 @@ def _resolve(indptr, first, last, optimistic):
             start = end
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def hit_probability(n_positives, indptr, first, last, ks):
     r"""Probability that a positive is among the first k, [queries, ks]; NaN for a query without positives.
@@ -116,7 +116,7 @@ def hit_probability(n_positives, indptr, first, last, ks):
     return result
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def precision_at_r(n_positives, indptr, first, last):
     """Expected share of positives among the first R, with R the query's number of positives; NaN where R = 0."""
@@ -130,7 +130,7 @@ def precision_at_r(n_positives, indptr, first, last):
     return result
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def average_precision_at_r(n_positives, indptr, first, last):
     r"""Expected AP@R of each query; NaN where R = 0.
@@ -154,7 +154,7 @@ def average_precision_at_r(n_positives, indptr, first, last):
     return result
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def first_place(n_positives, indptr, first, last):
     r"""Expected rank of the first positive, $a + (g+1)/(p+1)$; NaN for a query without one among the candidates."""

@@ -7,9 +7,10 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
+from daa.compiled import njit
 from daa.metrics.inputs import Blocks
 from daa.metrics.placement import HIT_POLICIES, check_hit_policy
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
@@ -117,7 +118,7 @@ def pmrp_metric(
     return pmrp
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _r_precision(first, last, distance, row_of_query, image_of_candidate, query_kept, kept, zetas, policy):
     """R-Precision among the kept candidates, whose ranks close up over the others."""

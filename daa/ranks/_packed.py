@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from daa.compiled import njit
 
 WORD = np.uint64
 SIGN = np.uint64(1 << 31)
@@ -19,7 +21,7 @@ DIGIT_BITS = np.uint64(11)
 DIGIT_MASK = np.uint64((1 << 11) - 1)
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _pack(row, words, counts):
     """Words whose ascending order is the stable descending order of the floats, and how often each digit occurs."""
@@ -36,7 +38,7 @@ def _pack(row, words, counts):
             key >>= DIGIT_BITS
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _move(source, target, counts, shift):
     """One stable counting pass over the digit that starts at bit `shift`."""
@@ -52,7 +54,7 @@ def _move(source, target, counts, shift):
         counts[digit] += 1
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _tie_ranges_of_row(row, words, spare, counts, first, last):
     n = len(row)
@@ -73,7 +75,7 @@ def _tie_ranges_of_row(row, words, spare, counts, first, last):
         start = end
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def tie_ranges_float32(rows, first, last):
     """Fill `first`, `last` (int32) with the ranks that each item's tie group spans, for float32 rows [r, n]."""

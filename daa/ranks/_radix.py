@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from daa.compiled import njit
 from daa.ranks._packed import tie_ranges_float32
 from daa.ranks._threads import threads_for
 
@@ -19,7 +20,7 @@ DIGIT_BITS = 11
 N_DIGITS = 1 << DIGIT_BITS
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _sort_keys(row, keys):
     """Unsigned integers whose ascending order is the descending order of the floats; -0.0 and 0.0 get the same key."""
@@ -34,7 +35,7 @@ def _sort_keys(row, keys):
             keys[i] = ~(as_bits[i] | sign)
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _argsort_descending(row, keys, order, spare_keys, spare_order):
     """Fill `order` with the stable descending order of a row and `keys` with its sort keys in that order."""
@@ -65,7 +66,7 @@ def _argsort_descending(row, keys, order, spare_keys, spare_order):
         keys[:], order[:] = spare_keys, spare_order
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _tie_ranges(rows, first, last, key_type):
     n = rows.shape[1]
@@ -84,7 +85,7 @@ def _tie_ranges(rows, first, last, key_type):
             start = end
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def _ordinal(rows, result, key_type):
     n = rows.shape[1]

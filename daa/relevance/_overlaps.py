@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from daa.compiled import njit
 
 TINY, SMALL = 1e-15, 1e-9  # pycocoevalcap adds them to matches and guesses
 BETA_SQUARED = 1.2**2  # weight of recall in ROUGE-L
@@ -24,7 +26,7 @@ class Captions(NamedTuple):
     references: Any  # int64 [captions]
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _factors(captions, image, order):
     """By length of a candidate: what its product of matches is divided by, and its brevity penalty."""
@@ -48,7 +50,7 @@ def _factors(captions, image, order):
     return inverse, brevity
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _bleu(matches, length, inverse, brevity):
     """BLEU from the clipped matches of each order; 0 without a common word, where pycocoevalcap has about 1e-16."""
@@ -67,7 +69,7 @@ def _bleu(matches, length, inverse, brevity):
     return np.float32(product * brevity[length])
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def bleu_rows(captions, indptr, candidate, count, images, n_chunks, out):
     """Fill `out` [images, captions] from the inverted index of all captions: feature f is in candidate[indptr[f]:]."""
@@ -101,7 +103,7 @@ def bleu_rows(captions, indptr, candidate, count, images, n_chunks, out):
             matches[:] = 0
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _merged_references(captions, image):
     """The n-grams of all references of an image, ascending, with the largest count in any of them."""
@@ -126,7 +128,7 @@ def _merged_references(captions, image):
     return features[:k]
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def bleu_batch(captions, images, candidates):
     """The block [images, candidates], by merging sorted lists: no index over the corpus is needed."""
@@ -152,7 +154,7 @@ def bleu_batch(captions, images, candidates):
     return out
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _popcount(x):
     x -= (x >> np.uint64(1)) & np.uint64(0x5555555555555555)
@@ -161,7 +163,7 @@ def _popcount(x):
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _rouge_image(captions, image, candidates, local, out):
     """One image's row of ROUGE-L. `local` [words] is -1 everywhere, before and after.
@@ -233,7 +235,7 @@ def _rouge_image(captions, image, candidates, local, out):
             local[captions.feature[e]] = -1
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def rouge_rows(captions, images, candidates, n_chunks, out):
     """Fill `out` [images, candidates]."""

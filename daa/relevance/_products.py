@@ -15,7 +15,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from daa.compiled import njit
 
 
 class Vectors(NamedTuple):
@@ -45,7 +47,7 @@ class Index(NamedTuple):
     largest: Any  # int32 [slots], the largest count
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _unit_weight(v, c, e):
     f = v.feature[e]
@@ -55,13 +57,13 @@ def _unit_weight(v, c, e):
     return v.idf[f] * v.inverse_norm[c, order]
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _phi(clip, h, r):
     return (min(h, r) if clip else h) * r
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def invert(v, captions, slots, n_slots):
     """The index of some candidate captions; `slots` numbers their entries' n-grams, one caption after the other."""
@@ -92,7 +94,7 @@ def invert(v, captions, slots, n_slots):
     return Index(indptr, candidate, code, weight, largest)
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _add_image(v, image, slots, cursor, index, head, integers, unit, table, out):
     """Add one image's row. `head` is -1 everywhere, before and after. Returns where the next image's slots begin."""
@@ -149,7 +151,7 @@ def _add_image(v, image, slots, cursor, index, head, integers, unit, table, out)
     return cursor
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _most_entries(v, images):
     most = 0
@@ -162,7 +164,7 @@ def _most_entries(v, images):
     return most
 
 
-@njit(cache=True, parallel=True)
+@njit(parallel=True)
 @no_type_check
 def product_rows(v, index, images, n_chunks, out):
     """Fill `out` [images, captions], zero before, with the rows of some images; the index is over all captions."""
@@ -177,7 +179,7 @@ def product_rows(v, index, images, n_chunks, out):
             _add_image(v, images[row], v.feature, -1, index, head, integers, unit, table, out[row])
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _slot_of(keys, values, feature, insert, n_slots):
     """Open addressing: the slot of an n-gram; a new one, `n_slots`, if it is to be inserted, otherwise -1."""
@@ -194,7 +196,7 @@ def _slot_of(keys, values, feature, insert, n_slots):
     return n_slots
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def product_batch(v, images, captions):
     """The block [images, captions], from the captions' own vectors: no index over the corpus is needed."""
@@ -234,7 +236,7 @@ def product_batch(v, images, captions):
     return out
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def inverse_norms(indptr, feature, count, idf, bounds):
     """1 over the Euclidean norm of each caption's weights, order by order; 0 where a caption has no weight."""
@@ -252,7 +254,7 @@ def inverse_norms(indptr, feature, count, idf, bounds):
     return out
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def similarity(v, c, r):
     """The similarity of candidate caption c to one reference caption r."""
@@ -271,7 +273,7 @@ def similarity(v, c, r):
     return total * v.penalty[v.length[r], v.length[c]]
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def similarity_to_others(v, image, captions):
     """The mean similarity of each of an image's own captions to its other captions."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from daa.compiled import njit
 from daa.relevance.tokenize import Tokenizer
 
 MAX_COUNT = np.iinfo(np.uint16).max
@@ -97,7 +97,7 @@ def word_sequences(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[NDArr
     return np.array(words, dtype=np.int32), np.array(ends, dtype=np.int64), len(numbers)
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _number_grams(grams, indptr, order, n_vocabulary):
     """Number the n-grams of one order by first appearance, each known by its first n - 1 words and its last word."""
@@ -122,7 +122,7 @@ def _number_grams(grams, indptr, order, n_vocabulary):
     return n_keys
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def _count(grams, indptr, bounds):
     n_captions = len(indptr) - 1
@@ -152,7 +152,7 @@ def _count(grams, indptr, bounds):
     return out_indptr, feature[:end], count[:end]
 
 
-@njit(cache=True)
+@njit()
 @no_type_check
 def document_frequency(indptr, feature, image_of_caption, order, n_features):
     """In the captions of how many images each n-gram occurs; `order` lists the captions image by image."""
