@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numba.np.npdatetime
-import numba.np.npyfuncs  # noqa: F401 (each child would load these two anew, a second each)
+import numba
 import safetensors.torch
 import scipy.sparse.csgraph  # noqa: F401
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -86,7 +85,15 @@ def die_at_log(number: int) -> None:
     loop._Run._write = write
 
 
-PLACES = {"step": die_at_step, "write": die_at_write, "log": die_at_log}
+def die_at_end() -> None:
+    """After the last checkpoint, before `run.json` says that the run is finished."""
+    original = loop.RunFolder.write
+    loop.RunFolder.write = lambda self, status, **results: (  # type: ignore[method-assign]
+        die() if status == "finished" else original(self, status, **results)
+    )
+
+
+PLACES = {"step": die_at_step, "write": die_at_write, "log": die_at_log, "end": die_at_end}
 
 
 def run(folder: Path, place: list[Any], overrides: list[str]) -> int:
@@ -112,6 +119,7 @@ def run(folder: Path, place: list[Any], overrides: list[str]) -> int:
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
+    numba.njit(lambda x: x)(1)  # loads numba's tables, which each child would load anew, a second each
     ended = {
         name: [run(root / name, place, scenario["overrides"]) for place in [*scenario["places"], []]]
         for name, scenario in json.load(sys.stdin).items()

@@ -16,20 +16,20 @@ from safetensors.torch import load_file
 from daa.training.run import read_log
 
 ROOT = Path(__file__).parents[2]
-# Two epochs of 4 steps. Checkpoints after steps 3, 4, 6 and 8; writes: last, best, last, last, (best,) last.
+# Two epochs of 4 steps; checkpoints after steps 3, 4, 6 and 8, and the best weights before the one after 4. Each child
+# goes on where the one before was killed, and counts steps, writes and lines of the log from its own start.
 SCENARIOS: dict[str, list[list[Any]]] = {
     "uninterrupted": [],
-    "first step": [["step", 1]],
-    "right after a checkpoint": [["step", 4]],
-    "between checkpoints, again and again": [["step", 6], ["step", 2], ["step", 1]],
-    "last step": [["step", 8]],
-    "first checkpoint half written": [["write", 1, "half"]],
-    "best half written": [["write", 2, "half"]],
-    "best written, last not": [["write", 2, "after"]],
-    "before the rename": [["write", 4, "before"]],
-    "after the rename": [["write", 4, "after"]],
-    "half a line of the log": [["log", 6]],
-    "after the last checkpoint": [["write", 6, "after"]],
+    "in the middle of steps": [["step", 1], ["step", 4], ["step", 3], ["step", 4]],
+    "while checkpoints are written": [
+        ["write", 1, "half"],
+        ["write", 2, "half"],  # the best weights
+        ["write", 2, "half"],  # the best weights are there, the checkpoint that knows of them is not
+        ["write", 2, "after"],
+        ["write", 1, "before"],
+        ["write", 1, "after"],
+    ],
+    "in a line of the log, and when all was done": [["log", 4], ["end"]],
     "some time": [["time", 0.3]],
 }
 
