@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from daa.encoders.embedding import PointSet
 from daa.encoders.gaussian import Gaussian
+
+Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 
 BLOCK = 1 << 24
 """Largest number of sample pairs whose distances `match_probability` holds at once."""
@@ -155,6 +160,52 @@ def max_cosine(
     (n, k), (m, k_captions) = images.shape[:2], captions.shape[:2]
     cosines = cosine_similarity(images.flatten(0, 1), captions.flatten(0, 1))
     return cosines.view(n, k, m, k_captions).amax((1, 3))
+
+
+def ensemble(scores_a: Matrix, scores_b: Matrix) -> Matrix:
+    """Two models as one: the mean of their scores. SGRAF is that of SAF and SGR.
+
+    Both should be on one scale, as the two networks' scores in (0, 1) are.
+
+    Args:
+        scores_a: finite numbers [images, captions], a tensor or an array.
+        scores_b: the same kind and shape.
+
+    Raises:
+        ValueError: if one is no float matrix, the shapes differ, or a number is not finite.
+
+    >>> ensemble(torch.tensor([[0.2, 0.9]]), torch.tensor([[0.4, 0.5]]))
+    tensor([[0.3000, 0.7000]])
+
+    Source: SGRAF (Diao et al., AAAI 2021), section 4.
+    """
+    for name, scores in (("scores_a", scores_a), ("scores_b", scores_b)):
+        matrix = torch.as_tensor(scores)
+        if matrix.dim() != 2 or not matrix.is_floating_point():
+            raise ValueError(
+                f"{name}: expected a float matrix [images, captions], got {matrix.dtype} of shape {tuple(matrix.shape)}"
+            )
+        if bad := int((~matrix.isfinite()).sum()):
+            raise ValueError(f"{name}: expected finite numbers, got {bad} that are not")
+    if tuple(scores_a.shape) != tuple(scores_b.shape):
+        raise ValueError(
+            f"scores_b: expected the shape of scores_a, {tuple(scores_a.shape)}, got {tuple(scores_b.shape)}"
+        )
+    return (scores_a + scores_b) / 2
+
+
+class CosineSimilarity(nn.Module):
+    """`cosine_similarity` of Gaussians, as a part of a model."""
+
+    def forward(self, images: Gaussian, captions: Gaussian) -> Float[Tensor, "images captions"]:
+        return cosine_similarity(images, captions)
+
+
+class MaxCosineSimilarity(nn.Module):
+    """`max_cosine` of sets of points, as a part of a model."""
+
+    def forward(self, images: PointSet, captions: PointSet) -> Float[Tensor, "images captions"]:
+        return max_cosine(images.points, captions.points)
 
 
 def _distance_moments(images: Gaussian, captions: Gaussian) -> tuple[Tensor, Tensor]:

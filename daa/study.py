@@ -18,7 +18,6 @@ from daa.corpus import CaptionCorpus
 from daa.encoders.gaussian import Gaussian
 from daa.evaluation import evaluate
 from daa.files import atomic_write, write_json
-from daa.similarity import cosine_similarity
 from daa.training.config import Config
 from daa.training.data import load_data, load_split
 from daa.training.loop import load_run, train
@@ -83,7 +82,7 @@ def run_record(name: str, config: Config, folder: Path, test: Any, relevance: An
     model, _ = load_run(folder)
     images, captions = embed_dataset(model, test)
     save_embeddings(folder / "test.safetensors", images, captions)
-    report = evaluate(cosine_similarity(images, captions), test.corpus, relevance, name=name)
+    report = evaluate(model.similarity(images, captions), test.corpus, relevance, name=name)
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return {
         "arm": name,

@@ -54,15 +54,14 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run on a split: R@K, rsum, mAP@R, R-Precision against every known truth, and ASP.
 
-    Scores are cosines of the embeddings' means. Example:
+    Scores are the model's own, such as cosines of the embeddings' means. Example:
 
         daa evaluate runs/scenes-daa --split test
     """
-    from daa.encoders.embed import embed_dataset
+    from daa.encoders.embed import score_dataset
     from daa.evaluation import evaluate as make_report
     from daa.files import provenance
     from daa.relevance import relevance_by_name
-    from daa.similarity import cosine_similarity
     from daa.training.data import load_split
     from daa.training.loop import load_run
 
@@ -71,7 +70,7 @@ def evaluate(
     data = replace(config.data, root=str(root)) if root else config.data
     split = split or data.test
     dataset = load_split(data, split)
-    scores = cosine_similarity(*embed_dataset(model, dataset))
+    scores = score_dataset(model, dataset)
     fitted = [kind.fit(dataset.corpus) for kind in kinds]
     report = make_report(scores, dataset.corpus, fitted, name=run.resolve().name)
     report = replace(report, provenance={**provenance(seed=config.train.seed), "checkpoint": which})

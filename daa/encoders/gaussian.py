@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from daa.encoders.embedding import Embedding
+
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
+class Gaussian(Embedding):
     """Normal distributions N(mean, diag(exp(log_var))), one a row.
 
     `log_var` is the logarithm of the variance and the only measure of spread that is stored, so that the sampler
@@ -66,16 +66,3 @@ class Gaussian:
         n, d = self.mean.shape
         noise = torch.randn((n, k, d), generator=generator, device=self.mean.device, dtype=self.mean.dtype)
         return self.mean[:, None] + noise * self.std[:, None]
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> Gaussian:
-        """The same function applied to the mean and to the log-variance, such as `Tensor.cpu` or a gather."""
-        return Gaussian(function(self.mean), function(self.log_var))
-
-    def __len__(self) -> int:
-        return len(self.mean)
-
-    def __getitem__(self, rows: Any) -> Gaussian:
-        """Some of the rows: a slice, indices or a mask; a single index keeps its axis."""
-        if isinstance(rows, int):
-            rows = [rows]
-        return Gaussian(self.mean[rows], self.log_var[rows])

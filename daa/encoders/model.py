@@ -12,38 +12,50 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from daa.encoders.gaussian import Gaussian
 from daa.encoders.image import ConvSmall, ResNet
 from daa.encoders.text import BagText, ConvText, GRUText
 from daa.encoders.vocabulary import Vocabulary
+from daa.similarity import CosineSimilarity, MaxCosineSimilarity
 
 IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "conv-small": ConvSmall,
     **{depth: partial(ResNet, depth) for depth in ("resnet18", "resnet50", "resnet101", "resnet152")},
 }
-"""Image encoders by name: called with `embedding_dim` and options; map a batch of images to a `Gaussian`."""
+"""Image encoders by name: called with `embedding_dim` and options; map a batch of images to an `Embedding`."""
 
 TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {"gru": GRUText, "conv": ConvText, "bag": BagText}
 """Text encoders by name: called with a `Vocabulary`, `embedding_dim` and options.
 
-`tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` a `Gaussian`.
+`tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` an `Embedding`.
+"""
+
+
+SIMILARITIES: dict[str, Callable[..., nn.Module]] = {"cosine": CosineSimilarity, "max-cosine": MaxCosineSimilarity}
+"""Similarities by name: called with options, `embedding_dim` among them where they ask for it.
+
+`forward(images, captions)` maps two embeddings of the kind it needs to scores [images, captions].
 """
 
 
 class Model(nn.Module):
-    """An image encoder and a text encoder into one space.
+    """An image encoder, a text encoder, and how their embeddings are compared.
+
+    The encoders look at each item alone. What looks across items, from the similarity on, comes after, so that a batch
+    can be embedded in parts.
 
     Args:
-        image_encoder: maps images to a `Gaussian`, one row an image.
+        image_encoder: maps images to an `Embedding`, one row an image.
         text_encoder: `tokenize(captions)` and `forward(**tokens)`, see `TEXT_ENCODERS`.
+        similarity: maps both embeddings to scores, see `SIMILARITIES`; by default the cosine of the means of Gaussians.
     """
 
-    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module) -> None:
+    def __init__(self, image_encoder: nn.Module, text_encoder: nn.Module, similarity: nn.Module | None = None) -> None:
         super().__init__()
         self.image_encoder = image_encoder
         self.text_encoder = text_encoder
+        self.similarity = similarity or CosineSimilarity()
 
-    def forward(self, images: Float[Tensor, "images ..."], tokens: Mapping[str, Tensor]) -> tuple[Gaussian, Gaussian]:
+    def forward(self, images: Float[Tensor, "images ..."], tokens: Mapping[str, Tensor]) -> tuple[Any, Any]:
         """Embeddings of images and of tokenised captions, for training."""
         return self.image_encoder(images), self.text_encoder(**tokens)
 
@@ -52,11 +64,11 @@ class Model(nn.Module):
         tokenize: Callable[[Sequence[str]], dict[str, Tensor]] = self.text_encoder.tokenize  # type: ignore[assignment]
         return tokenize(captions)
 
-    def encode_images(self, images: Float[Tensor, "images ..."]) -> Gaussian:
+    def encode_images(self, images: Float[Tensor, "images ..."]) -> Any:
         """Embeddings of images, one row an image."""
         return self.image_encoder(images.to(self.device))
 
-    def encode_captions(self, captions: Sequence[str]) -> Gaussian:
+    def encode_captions(self, captions: Sequence[str]) -> Any:
         """Embeddings of texts, one row a caption."""
         return self.text_encoder(**{name: rows.to(self.device) for name, rows in self.tokenize(captions).items()})
 
@@ -72,6 +84,8 @@ def build_model(
     embedding_dim: int = 256,
     image_options: Mapping[str, Any] | None = None,
     text_options: Mapping[str, Any] | None = None,
+    similarity: str = "cosine",
+    similarity_options: Mapping[str, Any] | None = None,
 ) -> Model:
     """A model from the names of its encoders.
 
@@ -82,6 +96,8 @@ def build_model(
         embedding_dim: size of both embeddings.
         image_options: further arguments of the image encoder, such as {"width": 32}.
         text_options: further arguments of the text encoder.
+        similarity: a name in `SIMILARITIES`.
+        similarity_options: further arguments of the similarity.
 
     Raises:
         ValueError: an unknown name or option; the message has the closest known one.
@@ -92,7 +108,8 @@ def build_model(
     """
     image_encoder = _build(IMAGE_ENCODERS, image, "encoders.image", (), embedding_dim, image_options or {})
     text_encoder = _build(TEXT_ENCODERS, text, "encoders.text", (vocabulary,), embedding_dim, text_options or {})
-    return Model(image_encoder, text_encoder)
+    compare = _build(SIMILARITIES, similarity, "encoders.similarity", (), embedding_dim, similarity_options or {})
+    return Model(image_encoder, text_encoder, compare)
 
 
 def _build(
@@ -105,13 +122,15 @@ def _build(
 ) -> nn.Module:
     if name not in known:
         raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {name!r}{closest(name, known)}")
-    allowed = [p for p in inspect.signature(known[name]).parameters if p not in ("embedding_dim", "vocabulary")]
+    parameters = list(inspect.signature(known[name]).parameters)
+    allowed = [p for p in parameters if p not in ("embedding_dim", "vocabulary")]
     for option in options:
         if option not in allowed:
             raise ValueError(
                 f"{argument}_options: {name} takes {', '.join(allowed)}, not {option!r}{closest(option, allowed)}"
             )
-    return known[name](*arguments, embedding_dim=embedding_dim, **options)
+    width = {"embedding_dim": embedding_dim} if "embedding_dim" in parameters else {}
+    return known[name](*arguments, **width, **options)
 
 
 def closest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:

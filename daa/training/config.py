@@ -66,6 +66,8 @@ class EncoderConfig:
     embedding_dim: int = _least(1, 256)
     image_options: dict[str, Any] = field(default_factory=dict)
     text_options: dict[str, Any] = field(default_factory=dict)
+    similarity: str = "cosine"
+    similarity_options: dict[str, Any] = field(default_factory=dict)
     min_word_count: int = _least(1, 1)
 
 

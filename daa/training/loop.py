@@ -122,7 +122,8 @@ class _Run:
         set_rate(self.optimizer, share := rate(config.optim, batch.step, steps, per_epoch))
         self.wrapped.train()
         images, captions = self.wrapped(batch.images, batch.tokens)
-        parts = self.objective(images, captions, batch.positives, batch.relevance, generator)
+        scores = self.model.similarity(images, captions)
+        parts = self.objective(images, captions, scores, batch.positives, batch.relevance, generator)
         self.accelerator.backward(parts["loss"])
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = self.accelerator.clip_grad_norm_(parameters, config.optim.clip or float("inf"))
@@ -186,6 +187,8 @@ def new_model(config: Config, vocabulary: Vocabulary) -> Model:
         encoders.embedding_dim,
         encoders.image_options,
         encoders.text_options,
+        encoders.similarity,
+        encoders.similarity_options,
     )
 
 

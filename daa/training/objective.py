@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from daa.encoders.gaussian import Gaussian
 from daa.encoders.model import closest
 from daa.losses import (
     ClosedFormContrastiveLoss,
@@ -19,7 +18,6 @@ from daa.losses import (
     TripletLoss,
     kl_standard_normal,
 )
-from daa.similarity import cosine_similarity
 from daa.training.config import LossConfig
 
 CONTRASTIVE: dict[str, type[nn.Module]] = {
@@ -33,15 +31,16 @@ CONTRASTIVE: dict[str, type[nn.Module]] = {
 class Objective(nn.Module):
     """contrastive + daa_weight * DAA + kl_weight * (KL(images) + KL(captions)) / 2.
 
-    DAA ranks by the cosine of the means. A gradient reaches the encoders through the two embeddings only, so a batch
+    DAA ranks by the model's scores. A gradient reaches the encoders through the two embeddings only, so a batch
     may be embedded in parts, or on several machines, before this sees the whole of it.
 
     Args:
         config: the section `loss` of a configuration.
 
+    >>> from daa.encoders import Gaussian
     >>> objective = Objective(LossConfig(kind="infonce", daa_weight=2.0))
     >>> embedding = Gaussian(torch.eye(2), torch.zeros(2, 2))
-    >>> sorted(objective(embedding, embedding, torch.eye(2).bool(), torch.eye(2)))
+    >>> sorted(objective(embedding, embedding, torch.eye(2), torch.eye(2).bool(), torch.eye(2)))
     ['contrastive', 'daa', 'loss']
     """
 
@@ -64,8 +63,9 @@ class Objective(nn.Module):
 
     def forward(
         self,
-        images: Gaussian,
-        captions: Gaussian,
+        images: Any,
+        captions: Any,
+        scores: Float[Tensor, "images captions"],
         positives: Bool[Tensor, "images captions"],
         relevance: Float[Tensor, "images captions"] | None = None,
         generator: torch.Generator | None = None,
@@ -75,6 +75,7 @@ class Objective(nn.Module):
         Args:
             images: embeddings of the images of a batch.
             captions: embeddings of its captions.
+            scores: the model's score of each image with each caption.
             positives: which of them match.
             relevance: what DAA ranks by; needed if daa_weight is above 0.
             generator: where Monte-Carlo samples come from.
@@ -85,12 +86,12 @@ class Objective(nn.Module):
         elif self.kind == "closed-form":
             parts["contrastive"] = self.contrastive(images, captions, positives)
         else:
-            parts["contrastive"] = self.contrastive(cosine_similarity(images, captions), positives)
+            parts["contrastive"] = self.contrastive(scores, positives)
         loss = parts["contrastive"]
         if self.daa_weight:
             if relevance is None:
                 raise ValueError("relevance: expected a matrix [images, captions] for the DAA loss, got None")
-            parts["daa"] = self.daa(cosine_similarity(images, captions), relevance)
+            parts["daa"] = self.daa(scores, relevance)
             loss = loss + self.daa_weight * parts["daa"]
         if self.kl_weight:
             parts["kl"] = (kl_standard_normal(images) + kl_standard_normal(captions)) / 2

@@ -6,29 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from daa.encoders.embed import embed_dataset
+from daa.encoders.embed import embed_captions, embed_images, score_dataset
+from daa.encoders.gaussian import Gaussian
 from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
 from daa.metrics import average_semantic_precision, recall_at_k
-from daa.similarity import cosine_similarity
 
 
 def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[str, Any]:
     """R@1, R@5, R@10 and ASP of a split in both directions, rsum, and the mean log-variances.
 
-    Scores are cosines of the means; matches are the annotated pairs.
+    Scores are the model's own; matches are the annotated pairs.
 
     Args:
-        model: both encoders.
+        model: both encoders and their similarity.
         inputs: images of the split.
         relevance: [images, captions] of the split.
 
     Returns:
-        {"rsum": sum of the six recalls, in [0, 6], "i2t": {"R@1": ..., "ASP": ...}, "t2i": ..., "log_var": ...}.
+        {"rsum": sum of the six recalls, in [0, 6], "i2t": {"R@1": ..., "ASP": ...}, "t2i": ...}, and for Gaussians
+        their mean "log_var" by modality.
     """
     corpus = inputs.dataset.corpus
-    images, captions = embed_dataset(model, inputs)
-    scores = cosine_similarity(images, captions)
+    images = embed_images(model, inputs)
+    gaussian = isinstance(images, Gaussian)
+    captions = embed_captions(model, corpus.captions) if gaussian else None
+    scores = score_dataset(model, inputs, images=images, captions=captions)
     result: dict[str, Any] = {}
     for direction in ("i2t", "t2i"):
         result[direction] = {
@@ -37,5 +40,6 @@ def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[s
     rsum = sum(value for direction in result.values() for value in direction.values())
     for direction in ("i2t", "t2i"):
         result[direction]["ASP"] = average_semantic_precision(scores, relevance, direction=direction)
-    log_var = {"images": images.log_var.mean().item(), "captions": captions.log_var.mean().item()}
-    return {"rsum": rsum, **result, "log_var": log_var}
+    if captions is not None:
+        result["log_var"] = {"images": images.log_var.mean().item(), "captions": captions.log_var.mean().item()}
+    return {"rsum": rsum, **result}

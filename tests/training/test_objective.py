@@ -16,13 +16,15 @@ IMAGES = Gaussian(torch.randn(3, 8), torch.full((3, 8), -2.0))
 CAPTIONS = Gaussian(torch.randn(5, 8), torch.full((5, 8), -3.0))
 POSITIVES = torch.tensor([0, 0, 1, 2, 2])[None] == torch.arange(3)[:, None]
 RELEVANCE = torch.rand(3, 5)
+SCORES = cosine_similarity(IMAGES, CAPTIONS)
 
 
 def test_the_sum_is_the_weighted_sum_of_its_parts() -> None:
-    parts = Objective(LossConfig(kind="infonce", daa_weight=2.0, kl_weight=0.5))(IMAGES, CAPTIONS, POSITIVES, RELEVANCE)
-    scores = cosine_similarity(IMAGES, CAPTIONS)
-    torch.testing.assert_close(parts["contrastive"], info_nce_loss(scores, POSITIVES, 0.07))
-    torch.testing.assert_close(parts["daa"], daa_loss(scores, RELEVANCE))
+    parts = Objective(LossConfig(kind="infonce", daa_weight=2.0, kl_weight=0.5))(
+        IMAGES, CAPTIONS, SCORES, POSITIVES, RELEVANCE
+    )
+    torch.testing.assert_close(parts["contrastive"], info_nce_loss(SCORES, POSITIVES, 0.07))
+    torch.testing.assert_close(parts["daa"], daa_loss(SCORES, RELEVANCE))
     torch.testing.assert_close(parts["kl"], (kl_standard_normal(IMAGES) + kl_standard_normal(CAPTIONS)) / 2)
     torch.testing.assert_close(parts["loss"], parts["contrastive"] + 2 * parts["daa"] + 0.5 * parts["kl"])
 
@@ -30,7 +32,7 @@ def test_the_sum_is_the_weighted_sum_of_its_parts() -> None:
 @pytest.mark.parametrize("kind", CONTRASTIVE)
 def test_every_kind_takes_more_captions_than_images(kind: str) -> None:
     images, captions = (Gaussian(g.mean.clone().requires_grad_(), g.log_var) for g in (IMAGES, CAPTIONS))
-    parts = Objective(LossConfig(kind=kind))(images, captions, POSITIVES)
+    parts = Objective(LossConfig(kind=kind))(images, captions, cosine_similarity(images, captions), POSITIVES)
     assert sorted(parts) == ["contrastive", "loss"]
     parts["loss"].backward()
     assert images.mean.grad is not None
@@ -44,7 +46,7 @@ def test_every_choice_of_the_configuration_has_a_loss() -> None:
 def test_samples_come_from_the_generator() -> None:
     objective = Objective(LossConfig(kind="soft-contrastive", samples=3))
     losses = [
-        objective(IMAGES, CAPTIONS, POSITIVES, generator=torch.Generator().manual_seed(seed))["loss"].item()
+        objective(IMAGES, CAPTIONS, SCORES, POSITIVES, generator=torch.Generator().manual_seed(seed))["loss"].item()
         for seed in (0, 0, 1)
     ]
     assert losses[0] == losses[1] != losses[2]
@@ -52,7 +54,7 @@ def test_samples_come_from_the_generator() -> None:
 
 def test_daa_needs_a_relevance() -> None:
     with pytest.raises(ValueError, match="relevance: expected a matrix"):
-        Objective(LossConfig(daa_weight=1.0))(IMAGES, CAPTIONS, POSITIVES)
+        Objective(LossConfig(daa_weight=1.0))(IMAGES, CAPTIONS, SCORES, POSITIVES)
 
 
 def test_unknown_option_of_a_loss() -> None:
