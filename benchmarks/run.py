@@ -1,7 +1,8 @@
 """Peers and this package side by side, in one run on one machine: `python benchmarks/run.py [WORD]`.
 
 Prints a table and writes results/benchmarks.json. The COCO rows need DAA_DATA. A peer that would take hours is measured
-on a part and scaled, and the table says so. With a WORD only rows that contain it are measured. Unless all rows are, nothing is written.
+on a part and scaled, and the table says so. With a WORD only the rows that contain it are measured; results are written
+only when all rows were.
 """
 
 from __future__ import annotations
