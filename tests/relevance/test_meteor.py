@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from daa.corpus import CaptionCorpus
-from daa.relevance import MeteorRelevance
+from daa.datasets import load_corpus
+from daa.relevance import MeteorRelevance, ptb_like
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="METEOR needs Java")
@@ -30,6 +31,16 @@ def test_equals_pycocoevalcap():
         assert matrix[i, c] == pytest.approx(program.compute_score({0: references}, {0: [candidate]})[1][0], abs=1e-6)
     assert matrix[0, 0] > matrix[0, 4]
     np.testing.assert_allclose(relevance.batch([2, 0], [0, 4]).numpy(), matrix[[2, 0]][:, [0, 4]], atol=1e-6)
+
+    scenes = load_corpus("scenes", n_images=8)
+    words = [" ".join(ptb_like(caption)) for caption in scenes.captions]
+    relevance.fit(scenes)
+    captions = np.arange(0, scenes.n_captions, 4)
+    references = [[words[r] for r in scenes.captions_of_image(i)] for i in range(scenes.n_images) for _ in captions]
+    candidates = [[words[c]] for _ in range(scenes.n_images) for c in captions]
+    expected = program.compute_score(dict(enumerate(references)), dict(enumerate(candidates)))[1]
+    got = relevance.batch(np.arange(scenes.n_images), captions).numpy()
+    np.testing.assert_allclose(got.ravel(), expected, atol=1e-6)
 
 
 def test_without_java(monkeypatch):
