@@ -24,7 +24,18 @@ def score(
     scores: Annotated[
         PathList, typer.Option(help="Similarity matrix: .npy, .npz, .safetensors or .pt; repeat it to compare systems.")
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Which images and captions: `coco-5k`, `scenes`, ...")] = "coco-5k",
+    corpus: Annotated[
+        str | None, typer.Option(help="Which images and captions: `coco-5k` (the default), `scenes`, ...")
+    ] = None,
+    caption_file: Annotated[
+        Path | None, typer.Option(help="Your own captions, instead of --corpus: UTF-8 text, one caption a line.")
+    ] = None,
+    image_ids: Annotated[
+        Path | None, typer.Option(help="The image identifier of each line of --caption-file, one a line.")
+    ] = None,
+    captions_per_image: Annotated[
+        int | None, typer.Option(help="How many lines of --caption-file in a row belong to one image; 5 by default.")
+    ] = None,
     relevance: Annotated[
         NameList, typer.Option(help="What ASP is judged by: `tfidf`, `cider-d`, ..., or `none`; may be repeated.")
     ] = None,
@@ -42,6 +53,21 @@ def score(
     ] = None,
     graded: Annotated[bool, typer.Option(help="Also NCS, NDCG, tau and further forms of ASP.")] = True,
     intervals: Annotated[bool, typer.Option(help="Confidence intervals, by a bootstrap over images.")] = False,
+    queries: Annotated[
+        int | None,
+        typer.Option(
+            help="Estimate from this many random images (i2t) and this many random captions (t2i), each ranked against "
+            "all candidates; every number gets its standard error."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random queries.")] = 0,
+    engine: Annotated[
+        str, typer.Option(help="Where blocks of queries are ranked: `local`, or `dask` for a cluster; same numbers.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Address of a running Dask scheduler, tcp://host:port; else a cluster on this machine."),
+    ] = None,
     asp_ties: Annotated[str, typer.Option(help="Ties in ASP: average, competition, ordinal or expected.")] = "average",
     hit_ties: Annotated[
         str, typer.Option(help="Ties in recall and precision: expected, optimistic, pessimistic or ordinal.")
@@ -58,14 +84,38 @@ def score(
     A file holds one number for each image and caption, in the order of the corpus. Several files are put side by side
     and each is tested against the first. Examples:
 
+    A similarity matrix of the COCO 5K test split, judged by two relevances:
+
         daa score --scores similarity.npy --corpus coco-5k --relevance tfidf --relevance cider-d
+
+    Two systems side by side, with a paired test, as one page to look at:
 
         daa score --scores baseline.npy --scores ours.npy --html report.html
 
-        daa score --images images.npy --captions captions.npy
+    Embeddings instead of a matrix, which is then never whole:
+
+        daa score --images images.npy --captions captions.npy --similarity cosine
+
+    Your own captions, three lines an image; or in any order, with the image of each line in a second file:
+
+        daa score --scores s.npy --caption-file captions.txt --captions-per-image 3
+
+        daa score --scores s.npy --caption-file captions.txt --image-ids image_ids.txt
+
+    A corpus too large to rank whole: estimates from 500 random queries a direction, with standard errors:
+
+        daa score --images images.npy --captions captions.npy --caption-file captions.txt --queries 500 --csv out.csv
+
+    The same blocks on every core as separate processes, or on the machines of a Dask cluster (`pip install
+    "daa[dask]"`; start it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
+    file under the same path:
+
+        daa score --scores /shared/similarity.npy --engine dask
+
+        daa score --scores /shared/similarity.npy --engine dask --scheduler tcp://host:8786
     """
-    from daa.datasets import load_corpus
     from daa.evaluation import compare, evaluate
+    from daa.evaluation.engine import open_engine
     from daa.evaluation.run import named_relevance
     from daa.files import provenance
     from daa.relevance import relevance_by_name
@@ -75,16 +125,23 @@ def score(
     opened = _read(files, images, captions, similarity, key)
     names = _names(name, files or [Path("embeddings")], len(opened))
     chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
-    texts = load_corpus(corpus, split=split, root=root)
+    if queries is not None and intervals:
+        raise ValueError("--queries: expected no --intervals with it; each number has its standard error instead")
+    if queries is not None and folds is not None:
+        raise ValueError("--queries: expected no --folds with it, since a fold needs all queries of its own")
+    texts = _corpus(corpus, split, root, caption_file, image_ids, captions_per_image)
     systems = [_oriented(one, texts, orientation, notes) for one in opened]
-    if folds is None and texts.n_images == 5000:
+    if folds is None and queries is None and texts.n_images == 5000:
         folds = 1000
     made_by = provenance()
     reports = []
-    with Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress:
+    with (
+        open_engine(engine, scheduler) as run,
+        Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress,
+    ):
         task = progress.add_task("relevance", total=None)
-        by_name = named_relevance([one.fit(texts) for one in chosen])
-        total = len(systems) * (texts.n_images + texts.n_captions)
+        by_name = named_relevance([one.fit(texts) for one in chosen], queries is not None or engine != "local")
+        total = len(systems) * sum(min(n, queries or n) for n in (texts.n_images, texts.n_captions))
         progress.update(task, description="ranking", total=total)
         for system_name, system in zip(names, systems, strict=True):
             report = evaluate(
@@ -97,6 +154,9 @@ def score(
                 asp_ties=asp_ties,
                 hit_ties=hit_ties,
                 progress=lambda n_queries: progress.advance(task, n_queries),
+                queries=queries,
+                seed=seed,
+                engine=run,
             )
             report = report.with_intervals() if intervals else report
             reports.append(replace(report, provenance=made_by))
@@ -112,6 +172,27 @@ def score(
     for path, write in writers:
         if path is not None:
             write(path)
+
+
+def _corpus(
+    name: str | None,
+    split: str | None,
+    root: Path | None,
+    caption_file: Path | None,
+    image_ids: Path | None,
+    captions_per_image: int | None,
+) -> CaptionCorpus:
+    """A corpus by its name, or the caller's own captions."""
+    from daa.datasets import load_corpus
+    from daa.datasets.caption_files import read_caption_files
+
+    if caption_file is None:
+        if image_ids is not None or captions_per_image is not None:
+            raise ValueError("--caption-file: expected it where --image-ids or --captions-per-image is given")
+        return load_corpus(name or "coco-5k", split=split, root=root)
+    if not (name is split is root is None):
+        raise ValueError("--caption-file: expected no --corpus, --split or --root with it, since it is the corpus")
+    return read_caption_files(caption_file, image_ids, captions_per_image=captions_per_image)
 
 
 def _read(files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None) -> list[Any]:
@@ -149,6 +230,8 @@ def _oriented(system: Any, texts: CaptionCorpus, orientation: str, notes: Consol
     matrix, transposed = orient(system, (texts.n_images, texts.n_captions), orientation)
     if transposed:
         notes.print("scores: rows are captions, columns are images; transposed")
+    elif orientation == "auto" and texts.n_images == texts.n_captions:
+        notes.print("scores: square, so rows are taken as images; --orientation t2i says that they are captions")
     return Blocks(matrix, "scores")
 
 

@@ -1,8 +1,9 @@
 """Scores and a corpus in, a report of every metric out."""
 
 from daa.evaluation.comparison import Comparison, compare
+from daa.evaluation.engine import DaskEngine
 from daa.evaluation.report import Measurement, Report
 from daa.evaluation.run import evaluate
 from daa.evaluation.sources import EmbeddingScores
 
-__all__ = ["Comparison", "EmbeddingScores", "Measurement", "Report", "compare", "evaluate"]
+__all__ = ["Comparison", "DaskEngine", "EmbeddingScores", "Measurement", "Report", "compare", "evaluate"]

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from daa.evaluation import tables
 from daa.evaluation.report import Report
+from daa.evaluation.sampling import sample_note
 from daa.evaluation.statistics import Number, check_per_query, draws, image_sums, interval, resampled, sign_flips
 from daa.files import write_json
 
@@ -54,11 +55,11 @@ class Comparison:
         tested = self.tests.set_index(["system", "metric", "truth", "direction"])["p"].to_dict()
         rows = []
         for one in sorted(first.measurements, key=tables.order(first.measurements)):
-            cells = [tables.number(one.metric, one.value)]
+            cells = [tables.cell(one)]
             for other in others:
-                value = next((m.value for m in other.measurements if m[:4] == one[:4]), None)
+                theirs = next((m for m in other.measurements if m[:4] == one[:4]), None)
                 p = tested.get((other.name, one.metric, one.truth, one.direction)) if one.gallery == "all" else None
-                cells.append("" if value is None else tables.number(one.metric, value))
+                cells.append("" if theirs is None else tables.cell(theirs))
                 cells.append("" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}")
             chance = "" if one.chance is None else tables.number(one.metric, one.chance)
             rows.append([one.gallery, one.truth, one.metric, one.direction, *cells, chance])
@@ -69,6 +70,8 @@ class Comparison:
             f"Percent; ranks from 1 and tau as they are. p: paired sign-flip test over images against {first.name}, "
             "not corrected for the number of tests. Chance: what a random ranking scores."
         )
+        if "sampled" in first.settings:
+            footnote += " " + sample_note(first.settings["sampled"])
         return tables.TextTable(title, header, rows, 4, footnote).without_needless_gallery()
 
     def to_markdown(self) -> str:
@@ -101,7 +104,8 @@ def compare(reports: Sequence[Report], *, level: float = 0.95, n_resamples: int 
         A `Comparison`; its `tests` has the columns system, against, metric, truth, direction, difference, low, high, p.
 
     Raises:
-        ValueError: for fewer than two reports, equal names, different corpora or missing per-query values.
+        ValueError: for fewer than two reports, equal names, different corpora, different samples of queries or missing
+            per-query values.
     """
     if len(reports) < 2:
         raise ValueError(f"reports: expected two or more, got {len(reports)}")
@@ -116,6 +120,11 @@ def compare(reports: Sequence[Report], *, level: float = 0.95, n_resamples: int 
             reports[0].n_captions,
         ):
             raise ValueError(f"reports: expected one corpus, got {reports[0].corpus} and {report.corpus}")
+        if report.settings.get("sampled") != reports[0].settings.get("sampled"):
+            raise ValueError(
+                f"reports: expected the same queries, but {report.name} was evaluated on other ones than "
+                f"{reports[0].name}; sample both with the same number of queries and seed"
+            )
     rows = [row for other in reports[1:] for row in _tests(reports[0], other, level, n_resamples, seed)]
     columns = ["system", "against", "metric", "truth", "direction", "difference", "low", "high", "p"]
     settings = {"level": level, "n_resamples": n_resamples, "seed": seed, "resampled": "images with their captions"}

@@ -42,7 +42,13 @@ class Example(NamedTuple):
 
 
 def best_and_worst(
-    scores: Blocks, corpus: CaptionCorpus, values: np.ndarray, direction: str, n: int = 5, n_results: int = 5
+    scores: Blocks,
+    corpus: CaptionCorpus,
+    values: np.ndarray,
+    direction: str,
+    n: int = 5,
+    n_results: int = 5,
+    queries: np.ndarray | None = None,
 ) -> tuple[list[Example], list[Example]]:
     """The `n` queries with the largest values and the `n` with the smallest, best and worst first.
 
@@ -53,7 +59,9 @@ def best_and_worst(
         direction: `"i2t"` or `"t2i"`.
         n: how many queries of each kind.
         n_results: how many retrieved items of each.
+        queries: which queries the values are of; all by default.
     """
+    numbers = np.arange(len(values)) if queries is None else queries
     valued = np.flatnonzero(np.isfinite(values))
     order = valued[np.argsort(-values[valued], kind="stable")]
     captions_of = np.argsort(corpus.image_of_caption, kind="stable")
@@ -65,7 +73,8 @@ def best_and_worst(
 
     truths = {name: truth.direction(direction) for name, truth in corpus.all_truths().items()}
 
-    def example(query: int) -> Example:
+    def example(place: int) -> Example:
+        query = int(numbers[place])
         row = scores.block(direction, query, query + 1)[0]
         top = np.argsort(-row, kind="stable")[:n_results].tolist()
         matching = {name: set(matrix[[query]].indices.tolist()) for name, matrix in truths.items()}
@@ -77,9 +86,9 @@ def best_and_worst(
             for item in top
         ]
         text = image_text(query, 5) if direction == "i2t" else corpus.captions[query]
-        return Example(text, float(values[query]), results)
+        return Example(text, float(values[place]), results)
 
-    return [example(int(q)) for q in order[:n]], [example(int(q)) for q in order[::-1][:n]]
+    return [example(int(p)) for p in order[:n]], [example(int(p)) for p in order[::-1][:n]]
 
 
 def examples_html(examples: list[Example], measure: str) -> str:

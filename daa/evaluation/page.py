@@ -67,7 +67,8 @@ def _pairs(
     if not relevance:
         return
     generator = np.random.default_rng(seed)
-    images = generator.choice(corpus.n_images, min(N_IMAGES, corpus.n_images), replace=False)
+    evaluated = report.queries.get("i2t", np.arange(corpus.n_images))
+    images = generator.choice(evaluated, min(N_IMAGES, len(evaluated)), replace=False)
     own = [np.flatnonzero(corpus.image_of_caption == image) for image in images]
     anywhere = generator.integers(0, corpus.n_captions, size=(len(images), N_PAIRS_EACH))
     captions = [np.concatenate(pair) for pair in zip(own, anywhere, strict=True)]
@@ -91,7 +92,9 @@ def _examples(page: Page, report: Report, scores: Blocks, corpus: CaptionCorpus)
     for direction in DIRECTIONS:
         by_key = report.per_query[direction]
         metric, truth = next((key for key in by_key if key[0] == "ASP"), ("mAP@R", "annotated"))
-        best, worst = best_and_worst(scores, corpus, by_key[metric, truth], direction)
+        best, worst = best_and_worst(
+            scores, corpus, by_key[metric, truth], direction, queries=report.queries.get(direction)
+        )
         measure = "ASP" if metric == "ASP" else "AP@R"
         for title, examples in (("best", best), ("worst", worst)):
             heading = f"{report.name}: {title} queries, {DIRECTION_TITLES[direction].lower()}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +18,31 @@ from daa.metrics.match_rank import match_rank_metric
 from daa.metrics.plausible import ZETAS, pmrp_metric
 from daa.metrics.precision import map_at_r_metric, r_precision_metric
 from daa.metrics.recall import recall_metric
-from daa.metrics.stream import Metric, per_query
+from daa.metrics.stream import Metric, QueryBlock, Runner, one_after_another, per_query
 
 RECALL_AT = (1, 5, 10)
 SHORT, LONG = 10, 100
 Key = tuple[str, str]  # metric, what it is judged by
 Labels = tuple[np.ndarray, np.ndarray]  # categories of each image, image of each caption
+
+
+class Planned:
+    """A metric that can be sent to another process: it travels as the function that made it and its arguments.
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(Planned(asp_metric, "tfidf"))).arguments
+    ('tfidf',)
+    """
+
+    def __init__(self, make: Callable[..., Metric], *arguments: Any, **options: Any) -> None:
+        self.make, self.arguments, self.options = make, arguments, options
+        self._metric = make(*arguments, **options)
+
+    def __call__(self, queries: QueryBlock) -> np.ndarray:
+        return self._metric(queries)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Planned, self.make, *self.arguments, **self.options), ()
 
 
 def per_query_values(
@@ -33,6 +54,8 @@ def per_query_values(
     graded: bool,
     block: int | None,
     progress: Callable[[int], None] = lambda n_queries: None,
+    sample: Mapping[str, np.ndarray] | None = None,
+    run: Runner = one_after_another,
 ) -> dict[str, dict[Key, np.ndarray]]:
     """Per-query values by direction and (metric, judged by); NaN where a query has none.
 
@@ -45,6 +68,8 @@ def per_query_values(
         graded: whether to compute more than ASP of each relevance.
         block: queries handled at a time.
         progress: called with the number of queries just done.
+        sample: by direction the queries to look at; all of a direction that is not in it.
+        run: what computes the blocks of queries.
     """
     asp_ties, hit_ties = policies
     result: dict[str, dict[Key, np.ndarray]] = {}
@@ -53,29 +78,31 @@ def per_query_values(
         positives = {key: matches for key, matches in positives.items() if matches.matrix.nnz}
         metrics: dict[Key, Metric] = {}
         for key in positives:
-            metrics["recall", key] = recall_metric(key, RECALL_AT, hit_ties)
-            metrics["mAP@R", key] = map_at_r_metric(key, hit_ties)
-            metrics["R-Precision", key] = r_precision_metric(key, hit_ties)
-            metrics["median rank", key] = match_rank_metric(key, hit_ties)
+            metrics["recall", key] = Planned(recall_metric, key, RECALL_AT, hit_ties)
+            metrics["mAP@R", key] = Planned(map_at_r_metric, key, hit_ties)
+            metrics["R-Precision", key] = Planned(r_precision_metric, key, hit_ties)
+            metrics["median rank", key] = Planned(match_rank_metric, key, hit_ties)
         if labels is not None:
-            metrics["PMRP", "labels"] = pmrp_metric(*labels, scores.shape, ties=hit_ties)
+            metrics["PMRP", "labels"] = Planned(pmrp_metric, *labels, scores.shape, ties=hit_ties)
         for key in relevance:
-            metrics["ASP", key] = asp_metric(key, asp_ties)
+            metrics["ASP", key] = Planned(asp_metric, key, asp_ties)
             if graded:
                 metrics |= _graded(key, relevance[key], asp_ties, scores.n_candidates(direction))
-        result[direction] = _named(per_query(metrics, scores, direction, relevance, positives, block, progress))
+        drawn = (sample or {}).get(direction)
+        raw = per_query(metrics, scores, direction, relevance, positives, block, progress, drawn, run)
+        result[direction] = _named(raw)
     return result
 
 
 def _graded(key: str, relevance: Blocks, asp_ties: str, n_candidates: int) -> dict[Key, Metric]:
     metrics: dict[Key, Metric] = {}
     if n_candidates > 1:
-        metrics["ASP chance", key] = asp_chance_metric(key, asp_ties)
-    metrics[f"ASP@{LONG}", key] = asp_at_k_metric(key, LONG, asp_ties)
+        metrics["ASP chance", key] = Planned(asp_chance_metric, key, asp_ties)
+    metrics[f"ASP@{LONG}", key] = Planned(asp_at_k_metric, key, LONG, asp_ties)
     if not relevance.any_negative():
-        metrics[f"NCS@{SHORT}", key] = ncs_metric(key, SHORT, leave_out="annotated")
-        metrics[f"NDCG@{SHORT}", key] = ndcg_metric(key, SHORT)
-    metrics[f"tau@{LONG}", key] = kendall_metric(key, LONG)
+        metrics[f"NCS@{SHORT}", key] = Planned(ncs_metric, key, SHORT, leave_out="annotated")
+        metrics[f"NDCG@{SHORT}", key] = Planned(ndcg_metric, key, SHORT)
+    metrics[f"tau@{LONG}", key] = Planned(kendall_metric, key, LONG)
     return metrics
 
 

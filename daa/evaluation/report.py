@@ -13,6 +13,7 @@ import pandas as pd
 from rich.table import Table
 
 from daa.evaluation import tables
+from daa.evaluation.sampling import sample_note
 from daa.evaluation.statistics import bootstrap
 from daa.files import write_json
 
@@ -23,7 +24,8 @@ class Measurement(NamedTuple):
     """One number: `metric` in one direction, judged by `truth` (a set of positives, or for ASP a relevance).
 
     `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
-    `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for.
+    `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for,
+    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`).
     """
 
     metric: str
@@ -35,6 +37,7 @@ class Measurement(NamedTuple):
     n_queries: int
     low: float | None = None
     high: float | None = None
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +48,8 @@ class Report:
         measurements: the numbers; `to_frame` gives them as a tidy table.
         per_query: per-query values by direction and (metric, truth), for statistics; not kept in JSON.
         image_of_query: by direction the image that each query shows or describes; not kept in JSON.
-        settings: the tie policies, and how intervals were made.
+        queries: by direction which queries the per-query values are of; not kept in JSON.
+        settings: the tie policies, and how queries were sampled and intervals made.
         provenance: what made the numbers, if whoever ran the evaluation noted it.
     """
 
@@ -58,6 +62,7 @@ class Report:
     provenance: dict[str, Any] = field(default_factory=dict)
     per_query: dict[str, dict[tuple[str, str], np.ndarray]] = field(default_factory=dict, repr=False)
     image_of_query: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    queries: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def value(self, metric: str, truth: str, direction: str, gallery: str = "all") -> float:
         """One number: a fraction, a rank or a correlation.
@@ -80,8 +85,10 @@ class Report:
         queries.
 
         Raises:
-            ValueError: if the report was read from JSON, which keeps no per-query values.
+            ValueError: if the report was read from JSON, which keeps no per-query values, or is of sampled queries.
         """
+        if "sampled" in self.settings:
+            raise ValueError("intervals: expected all queries; numbers of sampled queries have standard errors instead")
         intervals = bootstrap(self, level, n_resamples, seed)
         measurements = []
         for one in self.measurements:
@@ -92,9 +99,14 @@ class Report:
         return replace(self, measurements=tuple(measurements), settings=self.settings | {"intervals": made})
 
     def to_frame(self) -> pd.DataFrame:
-        """Tidy: one row a number; columns metric, truth, direction, gallery, value, chance, n_queries, low, high."""
+        """Tidy: one row a number; columns metric, truth, direction, gallery, value, chance, n_queries, low, high.
+
+        If queries were sampled also standard_error.
+        """
         frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
-        return frame.astype({"value": float, "chance": float, "n_queries": int, "low": float, "high": float})
+        types = {"value": float, "chance": float, "n_queries": int, "low": float, "high": float}
+        frame = frame.astype({**types, "standard_error": float})
+        return frame if "sampled" in self.settings else frame.drop(columns="standard_error")
 
     def to_dict(self) -> dict[str, Any]:
         """All but the per-query values, as JSON can hold it."""
@@ -103,9 +115,13 @@ class Report:
             "name": self.name,
             "corpus": {"name": self.corpus, "images": self.n_images, "captions": self.n_captions},
             "settings": self.settings,
-            "measurements": [one._asdict() for one in self.measurements],
+            "measurements": [self._as_dict(one) for one in self.measurements],
             "provenance": self.provenance,
         }
+
+    def _as_dict(self, one: Measurement) -> dict[str, Any]:
+        content = one._asdict()
+        return content if "sampled" in self.settings else {k: v for k, v in content.items() if k != "standard_error"}
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
@@ -147,7 +163,8 @@ class Report:
 
     @property
     def table(self) -> tables.TextTable:
-        return tables.report_table(self.title, self.measurements)
+        note = sample_note(self.settings["sampled"]) if "sampled" in self.settings else ""
+        return tables.report_table(self.title, self.measurements, note)
 
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""

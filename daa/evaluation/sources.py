@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from daa.metrics.inputs import Blocks
+from daa.metrics.inputs import Blocks, Queries
 
 SIMILARITIES = ("cosine", "dot")
 HELD_AT_MOST = 1 << 28  # entries, one gigabyte of float32
@@ -49,10 +49,10 @@ class EmbeddingScores(Blocks):
         self.argument = "scores"
         self.shape = (len(self.images), len(self.captions))
 
-    def _part(self, direction: str, start: int, stop: int) -> Tensor:
+    def _part(self, direction: str, queries: Queries) -> Tensor:
         if direction == "i2t":
-            return self.images[start:stop] @ self.captions.T
-        return self.captions[start:stop] @ self.images.T
+            return self.images[queries] @ self.captions.T
+        return self.captions[queries] @ self.images.T
 
     def select(self, images: slice, captions: np.ndarray) -> Blocks:
         return EmbeddingScores(self.images[images], self.captions[captions], "dot")
@@ -74,28 +74,53 @@ def _rows(embeddings: Any, argument: str, similarity: str) -> Tensor:
 
 
 class StreamedRelevance(Blocks):
-    """A fitted relevance whose blocks are computed when they are asked for; for matrices too large to hold."""
+    """A fitted relevance whose blocks are computed when they are asked for; for matrices too large to hold.
 
-    def __init__(self, relevance: Any, argument: str) -> None:
+    Args:
+        relevance: fitted, with `matrix(rows=...)` and `batch(images, captions)`.
+        argument: what error messages call it.
+        images: the images that are looked at, by index; all by default.
+        captions: the captions that are looked at, by index; all by default.
+    """
+
+    def __init__(
+        self, relevance: Any, argument: str, images: np.ndarray | None = None, captions: np.ndarray | None = None
+    ) -> None:
         self.relevance, self.argument = relevance, argument
-        self.shape = (relevance.n_images, relevance.n_captions)
+        self.is_whole = images is None and captions is None
+        self.images = np.arange(relevance.n_images) if images is None else images
+        self.captions = np.arange(relevance.n_captions) if captions is None else captions
+        self.shape = (len(self.images), len(self.captions))
 
-    def _part(self, direction: str, start: int, stop: int) -> Any:
-        if direction == "i2t":
-            return self.relevance.matrix(rows=slice(start, stop))
-        return self.relevance.batch(np.arange(self.shape[0]), np.arange(start, stop)).T
+    def _part(self, direction: str, queries: Queries) -> Any:
+        if direction == "t2i":
+            return self.relevance.batch(self.images, self.captions[queries]).T
+        if self.is_whole:
+            return self.relevance.matrix(rows=queries)
+        return self.relevance.batch(self.images[queries], self.captions)
 
     def select(self, images: slice, captions: np.ndarray) -> Blocks:
-        return Blocks(self.relevance.batch(np.arange(self.shape[0])[images], captions), self.argument)
+        part = StreamedRelevance(self.relevance, self.argument, self.images[images], self.captions[captions])
+        if part.shape[0] * part.shape[1] > HELD_AT_MOST:
+            return part
+        return Blocks(self.relevance.batch(part.images, part.captions), self.argument)
 
     def any_negative(self) -> bool:
-        return False  # no relevance of this package is
+        return self.relevance.minimum < 0
 
 
-def relevance_blocks(relevance: Any, argument: str) -> Blocks:
-    """A matrix, or the matrix of a fitted relevance: held whole if it is not too large, computed by blocks if it is."""
+def relevance_blocks(relevance: Any, argument: str, stream: bool = False) -> Blocks:
+    """A matrix, or the matrix of a fitted relevance: held whole if it is not too large, computed by blocks if it is.
+
+    Args:
+        relevance: a matrix, or a fitted relevance.
+        argument: what error messages call it.
+        stream: compute even a small one by blocks, since few of its rows are needed or many machines share them. A
+            relevance that can be negative is an exception: what of it is negative shows in the whole matrix only.
+    """
     if not hasattr(relevance, "matrix"):
         return Blocks(relevance, argument)
-    if getattr(relevance, "n_images", 0) * getattr(relevance, "n_captions", 0) > HELD_AT_MOST:
+    too_large = getattr(relevance, "n_images", 0) * getattr(relevance, "n_captions", 0) > HELD_AT_MOST
+    if too_large or (stream and hasattr(relevance, "batch") and relevance.minimum >= 0):
         return StreamedRelevance(relevance, argument)
     return Blocks(relevance.matrix(), argument)

@@ -126,14 +126,20 @@ def number(metric: str, value: float) -> str:
     return f"{value:.3f}" if metric.startswith(CORRELATIONS) else f"{100 * value:.1f}"
 
 
-def report_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
-    """One row a metric and truth, the directions side by side."""
+def cell(one: Measurement) -> str:
+    """The value of a measurement, with its standard error if it has one."""
+    text = number(one.metric, one.value)
+    return text if one.standard_error is None else f"{text} ± {number(one.metric, one.standard_error)}"
+
+
+def report_table(title: str, measurements: Iterable[Measurement], note: str = "") -> TextTable:
+    """One row a metric and truth, the directions side by side; the note is a further sentence at the foot."""
     by_row: dict[tuple[str, str, str], dict[str, str]] = {}
     with_intervals = False
     several = list(measurements)
     for one in sorted(several, key=order(several)):
         row = by_row.setdefault((one.gallery, one.truth, one.metric), {})
-        row[one.direction] = number(one.metric, one.value)
+        row[one.direction] = cell(one)
         if one.low is not None and one.high is not None:
             with_intervals = True
             row[one.direction] += f" [{number(one.metric, one.low)},{number(one.metric, one.high)}]"
@@ -146,6 +152,7 @@ def report_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
     footnote = "Percent; ranks from 1 and tau as they are. Chance: what a random ranking scores."
     if with_intervals:
         footnote += " In brackets: bootstrap confidence interval over images."
+    footnote = f"{footnote} {note}".strip()
     header = ("gallery", "judged by", "metric", "i2t", "t2i", "both", "chance")
     return TextTable(title, header, rows, 3, footnote).without_needless_gallery()
 

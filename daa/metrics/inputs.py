@@ -14,6 +14,7 @@ from daa.metrics._transpose import transposed
 
 DIRECTIONS = ("i2t", "t2i")
 ITEMS_PER_BLOCK = 1 << 22
+Queries = slice | np.ndarray  # a run of consecutive queries, or the indices of some
 
 
 class Blocks:
@@ -60,7 +61,11 @@ class Blocks:
 
     def block(self, direction: str, start: int, stop: int) -> np.ndarray:
         """Queries `start` to `stop` as a C-ordered float32 (or float64) array; NaN and infinities are refused."""
-        part = self._part(direction, start, stop)
+        return self.rows(direction, slice(start, stop))
+
+    def rows(self, direction: str, queries: Queries) -> np.ndarray:
+        """Some queries, one row each, in the form of `block`; no other entry is read or computed."""
+        part = self._part(direction, queries)
         if isinstance(part, Tensor):
             part = (part if part.dtype == torch.float64 else part.float()).cpu().numpy()
         dtype = np.float64 if part.dtype.itemsize >= 8 else np.float32
@@ -68,24 +73,27 @@ class Blocks:
         rows = rows if rows.flags.writeable else rows.copy()  # torch takes no read-only memory
         if not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
             query, candidate = (int(i) for i in np.argwhere(~np.isfinite(rows))[0])
-            image, caption = (start + query, candidate) if direction == "i2t" else (candidate, start + query)
+            number = int(np.arange(self.n_queries(direction))[queries][query])
+            image, caption = (number, candidate) if direction == "i2t" else (candidate, number)
             raise ValueError(
                 f"{self.argument}: expected finite numbers, got {rows[query, candidate]} "
                 f"at image {image}, caption {caption} (counted from 0)"
             )
         return rows
 
-    def _part(self, direction: str, start: int, stop: int) -> Any:
+    def _part(self, direction: str, queries: Queries) -> Any:
         """Queries x candidates, unchecked; what a subclass that computes its entries replaces, with `select`."""
         if direction == "i2t":
-            return self.matrix[start:stop]
-        part = self.matrix[:, start:stop]
+            return self.matrix[queries]
+        part = self.matrix[:, queries]
         fits = isinstance(part, np.ndarray) and part.dtype in (np.float32, np.float64) and part.dtype.isnative
         return transposed(np.asarray(part)) if fits else part.T
 
     def select(self, images: slice, captions: np.ndarray) -> Blocks:
-        """The part of some images and some captions."""
-        return Blocks(self.matrix[images][:, captions], self.argument)
+        """The part of some images and some captions; a view, no copy, where the captions are consecutive."""
+        consecutive = slice(int(captions[0]), int(captions[-1]) + 1)
+        is_run = consecutive.stop - consecutive.start == len(captions) and (np.diff(captions) == 1).all()
+        return Blocks(self.matrix[images][:, consecutive if is_run else captions], self.argument)
 
     def any_negative(self) -> bool:
         return bool(self.matrix.min() < 0)
@@ -119,8 +127,8 @@ class Positives(NamedTuple):
         matrix.sort_indices()
         return cls(matrix, truth.n_positives(direction))
 
-    def rows(self, start: int, stop: int) -> Positives:
-        return Positives(self.matrix[start:stop], self.n_positives[start:stop])
+    def rows(self, queries: Queries) -> Positives:
+        return Positives(self.matrix[queries], self.n_positives[queries])
 
 
 def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> Positives:

@@ -103,7 +103,7 @@ def pmrp_metric(
     policy = HIT_POLICIES.index(ties)
 
     def pmrp(queries: QueryBlock) -> np.ndarray:
-        rows, columns = np.arange(queries.start, queries.stop), np.arange(shape[0])
+        rows, columns = queries.numbers, np.arange(shape[0])
         if queries.direction == "i2t":
             columns = image_of
         else:

@@ -1,16 +1,16 @@
-"""One pass over the queries that ranks each row once and feeds every metric."""
+"""One pass over the queries that ranks each row once and feeds every metric; where its blocks run is exchangeable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from daa.metrics.inputs import ITEMS_PER_BLOCK, Blocks, Positives, check_shape
+from daa.metrics.inputs import ITEMS_PER_BLOCK, Blocks, Positives, Queries, check_shape
 from daa.metrics.placement import Placement, place
 from daa.ranks import ranks, tie_ranges
 
@@ -18,9 +18,10 @@ Ranges = tuple[np.ndarray, np.ndarray]
 
 
 class QueryBlock:
-    """Some consecutive queries with what metrics need of them, each computed at most once.
+    """Some queries with what metrics need of them, each computed at most once.
 
     Attributes:
+        numbers: which queries of the corpus these are, [queries] integers.
         scores: [queries, candidates] float32 or float64.
         score_ranges: first and last rank of each candidate's tie group, [queries, candidates] int32 each.
     """
@@ -28,14 +29,14 @@ class QueryBlock:
     def __init__(
         self,
         direction: str,
-        start: int,
-        stop: int,
+        queries: Queries,
         scores: Blocks,
         relevance: Mapping[str, Blocks],
         positives: Mapping[str, Positives],
     ) -> None:
-        self.direction, self.start, self.stop = direction, start, stop
-        self.scores = scores.block(direction, start, stop)
+        self.direction, self._queries = direction, queries
+        self.numbers = np.arange(scores.n_queries(direction))[queries]
+        self.scores = scores.rows(direction, queries)
         self._relevance, self._positives = relevance, positives
         self._relevance_blocks: dict[str, np.ndarray] = {}
         self._relevance_ranges: dict[tuple[str, bool], Ranges] = {}
@@ -53,7 +54,7 @@ class QueryBlock:
     def relevance(self, name: str) -> np.ndarray:
         """Relevance [queries, candidates] of this name."""
         if name not in self._relevance_blocks:
-            self._relevance_blocks[name] = self._relevance[name].block(self.direction, self.start, self.stop)
+            self._relevance_blocks[name] = self._relevance[name].rows(self.direction, self._queries)
         return self._relevance_blocks[name]
 
     def relevance_ranges(self, name: str, ordinal: bool = False) -> Ranges:
@@ -65,7 +66,7 @@ class QueryBlock:
 
     def positives(self, name: str) -> Positives:
         """These queries' positives by the truth of this name."""
-        return self._positives[name].rows(self.start, self.stop)
+        return self._positives[name].rows(self._queries)
 
     def placement(self, name: str, ties: str) -> Placement:
         """Where the scores put the positives of a truth."""
@@ -83,6 +84,38 @@ def _ordinal_ranges(values: np.ndarray) -> Ranges:
 Metric = Callable[[QueryBlock], np.ndarray]
 
 
+class Pass(NamedTuple):
+    """What every block of queries of one direction needs."""
+
+    metrics: Mapping[Any, Metric]
+    direction: str
+    scores: Blocks
+    relevance: Mapping[str, Blocks]
+    positives: Mapping[str, Positives]
+
+    def values(self, queries: Queries) -> dict[Any, np.ndarray]:
+        """Values of some queries, float64 [queries] or [queries, values], by the keys of the metrics."""
+        block = QueryBlock(self.direction, queries, self.scores, self.relevance, self.positives)
+        return {key: np.asarray(metric(block), dtype=np.float64) for key, metric in self.metrics.items()}
+
+
+Runner = Callable[[Pass, Sequence[Queries], Callable[[int], None]], Iterable[dict[Any, np.ndarray]]]
+
+
+def one_after_another(
+    one_pass: Pass, blocks: Sequence[Queries], progress: Callable[[int], None]
+) -> Iterable[dict[Any, np.ndarray]]:
+    """The values of each block of queries, in order, in this process."""
+    for queries in blocks:
+        values = one_pass.values(queries)
+        progress(n_queries_of(queries))
+        yield values
+
+
+def n_queries_of(queries: Queries) -> int:
+    return queries.stop - queries.start if isinstance(queries, slice) else len(queries)
+
+
 def per_query(
     metrics: Mapping[Any, Metric],
     scores: Blocks,
@@ -91,6 +124,8 @@ def per_query(
     positives: Mapping[str, Positives] | None = None,
     block: int | None = None,
     progress: Callable[[int], None] = lambda n_queries: None,
+    sample: np.ndarray | None = None,
+    run: Runner = one_after_another,
 ) -> dict[Any, np.ndarray]:
     """Per-query values of several metrics in one pass.
 
@@ -102,6 +137,8 @@ def per_query(
         positives: the matches of each query, by name of the truth.
         block: queries handled at a time; by default as many as make four million entries.
         progress: called with the number of queries just done.
+        sample: the indices of the queries to look at; all by default. What the others would need is not computed.
+        run: what computes the blocks, in order: this process by default, or an engine of `daa.evaluation.engine`.
 
     Returns:
         float64 [queries] or [queries, values] by the same keys.
@@ -110,21 +147,17 @@ def per_query(
         ValueError: for non-finite entries, or relevance that does not fit the scores.
     """
     relevance = relevance or {}
-    for blocks in relevance.values():
-        check_shape(blocks.argument, blocks.shape, scores.shape, "the scores")
-    n_queries = scores.n_queries(direction)
+    for one in relevance.values():
+        check_shape(one.argument, one.shape, scores.shape, "the scores")
+    n_queries = scores.n_queries(direction) if sample is None else len(sample)
     if block is None:
         block = max(1, ITEMS_PER_BLOCK // scores.n_candidates(direction))
     if block < 1:
         raise ValueError(f"block: expected a positive number of queries, got {block}")
-    parts: dict[Any, list[np.ndarray]] = {name: [] for name in metrics}
-    for start in range(0, n_queries, block):
-        stop = min(start + block, n_queries)
-        queries = QueryBlock(direction, start, stop, scores, relevance, positives or {})
-        for name, metric in metrics.items():
-            parts[name].append(np.asarray(metric(queries), dtype=np.float64))
-        progress(stop - start)
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    runs = [slice(start, min(start + block, n_queries)) for start in range(0, n_queries, block)]
+    blocks: list[Queries] = [*runs] if sample is None else [sample[run_of] for run_of in runs]
+    parts = list(run(Pass(metrics, direction, scores, relevance, positives or {}), blocks, progress))
+    return {name: np.concatenate([part[name] for part in parts]) for name in metrics}
 
 
 def reduce(values: np.ndarray, reduction: str, undefined: str = "skip") -> float | Tensor:

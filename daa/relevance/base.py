@@ -59,11 +59,12 @@ class Relevance(ABC):
         self.df_note = "" if df_corpus is None else f", document frequencies of {df_corpus.name}"
         return self
 
-    def matrix(self, rows: slice | None = None) -> Float32[np.ndarray, "rows captions"]:
+    def matrix(self, rows: slice | NDArray[np.int64] | None = None) -> Float32[np.ndarray, "rows captions"]:
         """The relevance of every caption to every image, or to the images of some rows.
 
         Args:
-            rows: which images; all by default. Blocks of rows stream a matrix that would not fit into memory.
+            rows: which images, a slice or indices; all by default. Blocks of rows stream a matrix that would not fit
+                into memory.
         """
         self._check_fitted()
         return self._matrix(np.arange(self.n_images)[rows if rows is not None else slice(None)])

@@ -1,0 +1,287 @@
+"""Where the blocks of queries of an evaluation are computed: in this process, or as tasks of a Dask cluster.
+
+Both compute the same blocks by the same code and join them in the same order, so their numbers are the same bits (on
+machines whose matrix products round alike, where scores are products of embeddings).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from mmap import mmap
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+from daa.metrics.inputs import Blocks, Queries
+from daa.metrics.stream import Pass, Runner, n_queries_of, one_after_another
+
+ENGINES = ("local", "dask")
+SECONDS_TO_ANSWER = 5.0  # of a scheduler
+SECONDS_TO_RETURN = 60.0  # of a worker after all of them were lost
+ALLOWED_FAILURES = 5  # how many workers a block may lose before it is blamed
+_ONE_AT_A_TIME = threading.Lock()  # the compiled kernels of one process take turns, each on all threads of its worker
+
+
+class DaskEngine:
+    """Runs blocks of queries on a Dask cluster; close it, or use it in a `with` statement.
+
+    Memory-mapped matrices are opened by each worker under their path, so the file has to be there for all of them.
+    Embeddings and fitted relevances are sent to every worker once. Of a matrix in memory each task gets its own rows or
+    columns. If workers die, others compute their blocks again.
+
+    Args:
+        scheduler: address of a running scheduler, such as `"tcp://host:8786"`; by default a cluster of processes is
+            started on this machine, for as long as the engine is open. (A script that does so needs the line
+            `if __name__ == "__main__":`, as for every use of processes in Python.)
+        n_workers: how many processes that cluster has; by default one a core.
+
+    Raises:
+        ModuleNotFoundError: if Dask is not installed.
+        ConnectionError: if there is no such scheduler, or it has no workers.
+    """
+
+    def __init__(self, scheduler: str | None = None, n_workers: int | None = None) -> None:
+        try:
+            import dask
+            import distributed
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError('engine: "dask" needs the package dask; pip install "daa[dask]"') from None
+        self._cluster = None
+        if scheduler is None:
+            with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
+                self._cluster = distributed.LocalCluster(
+                    n_workers=n_workers or os.cpu_count() or 1,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+        try:
+            with _quiet("distributed"):
+                self.client = distributed.Client(
+                    scheduler if self._cluster is None else self._cluster,
+                    timeout=SECONDS_TO_ANSWER,
+                    set_as_default=False,
+                )
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error).split("\n")[0]
+            raise ConnectionError(
+                f"scheduler: no Dask scheduler answers at {scheduler} ({reason}); start one with `dask scheduler`, "
+                f"and give its address as tcp://host:port"
+            ) from None
+        try:
+            self._wait_for_a_worker(SECONDS_TO_ANSWER)
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(
+        self, one_pass: Pass, blocks: Sequence[Queries], progress: Callable[[int], None]
+    ) -> list[dict[Any, np.ndarray]]:
+        """The values of each block of queries, in order; a `Runner`."""
+        done: dict[int, dict[Any, np.ndarray]] = {}
+        for _ in range(ALLOWED_FAILURES):
+            try:
+                self._run(one_pass, blocks, done, progress)
+                return [done[i] for i in range(len(blocks))]
+            except CancelledError:  # what the tasks share was on lost workers only: send it again
+                self._wait_for_a_worker(SECONDS_TO_RETURN)
+        raise ConnectionError(f"dask: all workers were lost {ALLOWED_FAILURES} times; is their memory enough?")
+
+    def _run(
+        self,
+        one_pass: Pass,
+        blocks: Sequence[Queries],
+        done: dict[int, dict[Any, np.ndarray]],
+        progress: Callable[[int], None],
+    ) -> None:
+        """Add to `done` what is missing, with few tasks under way at a time since each may hold its rows."""
+        from distributed import KilledWorker, as_completed
+
+        client = self.client
+        [job] = client.scatter([_Job(one_pass)], broadcast=True, hash=False)
+        missing = iter([i for i in range(len(blocks)) if i not in done])
+        under_way: dict[Any, int] = {}
+
+        def submit(i: int) -> Any:
+            pieces = _pieces(one_pass, blocks[i])
+            [sent] = client.scatter([pieces], hash=False) if pieces else [None]
+            future = client.submit(_Job.values, job, blocks[i], sent, pure=False)
+            under_way[future.key] = i
+            return future
+
+        try:
+            first = [submit(i) for i in islice(missing, 2 * len(client.nthreads()))]
+            running = as_completed(first, loop=client.loop)
+            for future in running:
+                i = under_way.pop(future.key)
+                done[i] = future.result()
+                progress(n_queries_of(blocks[i]))
+                for following in islice(missing, 1):
+                    running.add(submit(following))
+        except KilledWorker as error:
+            raise ConnectionError(
+                f"dask: a block of queries killed its workers; is their memory enough? ({error})"
+            ) from None
+        except ModuleNotFoundError as error:
+            raise ConnectionError(f"dask: the workers need the same packages as this process: {error}") from None
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"scores: the file has to be there for every worker: {error}") from None
+
+    def _wait_for_a_worker(self, seconds: float) -> None:
+        try:
+            self.client.wait_for_workers(1, timeout=seconds)
+        except TimeoutError:
+            address = self.client.scheduler_info()["address"]
+            raise ConnectionError(
+                f"scheduler: {address} has no worker; start some with `dask worker {address}`"
+            ) from None
+
+    def close(self) -> None:
+        """Disconnect, and stop the cluster if it was started here."""
+        with _quiet("distributed"):
+            self.client.close()
+            if self._cluster is not None:
+                self._cluster.close()
+
+    def __enter__(self) -> DaskEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def open_engine(engine: str | Runner, scheduler: str | None = None) -> Iterator[Runner]:
+    """What runs the blocks of queries: `"local"`, `"dask"` (closed afterwards), or a runner, which stays open.
+
+    Raises:
+        ValueError: for another name, or a scheduler where none is used.
+    """
+    if isinstance(engine, str) and engine not in ENGINES:
+        raise ValueError(f"engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    if scheduler is not None and engine != "dask":
+        raise ValueError('scheduler: expected one with engine "dask" only')
+    if not isinstance(engine, str):
+        yield engine
+    elif engine == "local":
+        yield one_after_another
+    else:
+        with DaskEngine(scheduler) as opened:
+            yield opened
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Without a library's own lines on the way to an error that is raised anyway."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@dataclass
+class _Job:
+    """A pass as it is sent to workers: matrices in memory left out, since each task brings its own part."""
+
+    one_pass: Pass
+
+    def __init__(self, one_pass: Pass) -> None:
+        relevance = {key: _sendable(blocks) for key, blocks in one_pass.relevance.items()}
+        self.one_pass = one_pass._replace(scores=_sendable(one_pass.scores), relevance=relevance)
+
+    def values(self, queries: Queries, pieces: Mapping[str, Any] | None) -> dict[Any, np.ndarray]:
+        from distributed import get_worker
+
+        with _ONE_AT_A_TIME:
+            n_threads = get_worker().state.nthreads
+            numba.set_num_threads(min(n_threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+            torch.set_num_threads(n_threads)
+            ready = self.one_pass
+            if pieces:
+                ready = ready._replace(
+                    scores=_filled(ready.scores, pieces.get("scores")),
+                    relevance={
+                        key: _filled(one, pieces.get(f"relevance {key}")) for key, one in ready.relevance.items()
+                    },
+                )
+            return ready.values(queries)
+
+
+def _filled(blocks: Blocks, part: Any) -> Blocks:
+    return blocks if part is None else _Piece(blocks.argument, blocks.shape, part)
+
+
+def _pieces(one_pass: Pass, queries: Queries) -> dict[str, Any]:
+    """Those queries of every matrix that is in memory."""
+    named = {"scores": one_pass.scores} | {f"relevance {key}": one for key, one in one_pass.relevance.items()}
+    return {
+        key: np.ascontiguousarray(blocks._part(one_pass.direction, queries))
+        if isinstance(blocks.matrix, np.ndarray)
+        else blocks._part(one_pass.direction, queries).contiguous()
+        for key, blocks in named.items()
+        if isinstance(_sendable(blocks), _Piece)
+    }
+
+
+def _sendable(blocks: Blocks) -> Blocks:
+    if type(blocks) is not Blocks:
+        return blocks
+    mapped = _Mapped.of(blocks)
+    return mapped if mapped is not None else _Piece(blocks.argument, blocks.shape)
+
+
+class _Piece(Blocks):
+    """One block of queries of a matrix that is elsewhere."""
+
+    def __init__(self, argument: str, shape: tuple[int, int], part: Any = None) -> None:
+        self.argument, self.shape, self.part = argument, shape, part
+
+    def _part(self, direction: str, queries: Queries) -> Any:
+        return self.part
+
+
+class _Mapped(Blocks):
+    """A memory-mapped matrix, or a view of one, that travels as the place of its entries in the file."""
+
+    def __init__(self, argument: str, path: str, dtype: np.dtype, shape: tuple, strides: tuple, offset: int) -> None:
+        self.argument, self.path, self.dtype = argument, path, dtype
+        self.shape, self.strides, self.offset = shape, strides, offset
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> _Mapped | None:
+        """None for a matrix that is not in a file, or not as it is there."""
+        matrix = root = blocks.matrix
+        while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
+            root = root.base
+        if (
+            not (isinstance(root, np.memmap) and isinstance(root.base, mmap) and root.mode == "r")
+            or root.filename is None
+        ):
+            return None
+        offset = root.offset + matrix.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        path = os.path.abspath(root.filename)
+        return cls(blocks.argument, path, matrix.dtype, blocks.shape, matrix.strides, offset)
+
+    @property
+    def matrix(self) -> np.ndarray:  # type: ignore[override]
+        if "_matrix" not in self.__dict__:
+            whole = np.memmap(self.path, np.uint8, mode="r")
+            self._matrix = np.ndarray(self.shape, self.dtype, whole, self.offset, self.strides)
+        return self._matrix
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_matrix"}
