@@ -1,15 +1,22 @@
-"""Image encoders: a small convolutional network for the CPU, and torchvision's residual networks."""
+"""Image encoders: a small convolutional network for the CPU, torchvision's networks, and features made before."""
 
 from __future__ import annotations
 
+import difflib
+import math
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.encoders.gaussian import Gaussian
+from daa.encoders.heads import make_head
 from daa.encoders.pooling import GaussianHead
+from daa.encoders.pretrained import PretrainedEncoder, load_state, pretrained_wanted, torchvision_weights
+from daa.encoders.summaries import ProjectedMean
 
 
 class ConvSmall(nn.Module):
@@ -42,49 +49,131 @@ class ConvSmall(nn.Module):
         return self.head(local, local.flatten(1))
 
 
-class ResNet(nn.Module):
-    """A torchvision residual network without its classifier, and a Gaussian head on its last map.
+class TorchvisionEncoder(PretrainedEncoder):
+    """One of torchvision's convolutional networks up to its last map of features, and a head on that map.
 
     Args:
-        depth: "resnet18", "resnet50", "resnet101" or "resnet152".
+        backbone: a network of torchvision whose average pooling ends its convolutions: resnet18 to resnet152, resnext,
+            wide_resnet, regnet, vgg, alexnet, convnext, efficientnet, mobilenet_v3, swin.
         embedding_dim: size of the embedding.
-        weights: None for random weights, "DEFAULT" for torchvision's best ones (downloaded once), or a file of weights.
-        frozen: keep the convolutions as they are, batch statistics included, and train the head only.
-        log_var_init: see `GaussianHead`.
+        weights: None for random weights, a file of torchvision's layout, or torchvision's name of weights, such as
+            "IMAGENET1K_V1" (those of the papers) or "DEFAULT" (its best); see `torchvision_weights`.
+        frozen: keep the network as it is, batch statistics included, and train the head only, until `set_frozen`.
+        log_var_init: log-variance at the start, for the heads "gaussian" (-6 by default) and "pcme" (0).
+        head: "gaussian" (`GaussianHead`), "pcme" (`PCMEHead`), "points" (PVSE) or "point" (VSE++).
+        k: number of points, for "points".
+        batch_norm: in the trained network, "train" normalises by each batch, "frozen" by the statistics that came with
+            the weights, so that an image's embedding does not depend on its batch.
+
+    Raises:
+        ValueError: an unknown name.
+        FileNotFoundError: weights that are not there and cannot be had; the message says which file to put where.
+
+    >>> encoder = TorchvisionEncoder("resnet18", embedding_dim=16, head="points", k=2).eval()
+    >>> encoder(torch.rand(3, 3, 64, 64)).points.shape, encoder.body_features(torch.rand(3, 3, 64, 64)).shape
+    (torch.Size([3, 2, 16]), torch.Size([3, 4, 512]))
     """
 
     def __init__(
         self,
-        depth: str,
+        backbone: str = "resnet152",
         embedding_dim: int = 256,
         weights: str | None = None,
         frozen: bool = False,
-        log_var_init: float = -6.0,
+        log_var_init: float | None = None,
+        head: str = "gaussian",
+        k: int = 1,
+        batch_norm: str = "train",
     ) -> None:
         super().__init__()
-        from torchvision import models
-
-        network = models.get_model(depth, weights=weights if weights == "DEFAULT" else None)
-        if weights not in (None, "DEFAULT"):
-            network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        features = network.fc.in_features
-        self.body = nn.Sequential(*list(network.children())[:-2]).to(memory_format=torch.channels_last)
-        self.frozen = frozen
-        self.body.requires_grad_(not frozen)
-        self.head = GaussianHead(features, features, embedding_dim, log_var_init)
+        if batch_norm not in ("train", "frozen"):
+            raise ValueError(f'batch_norm: expected "train" or "frozen", got {batch_norm!r}')
+        layers, features = _until_pooling(backbone, weights)
+        self.body = layers.to(memory_format=torch.channels_last)
+        self.fixed_statistics = batch_norm == "frozen"
+        self.head = image_head(head, features, embedding_dim, k, log_var_init)
         self.register_buffer("center", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        self.set_frozen(frozen)
 
     center: Tensor
     scale: Tensor
 
-    def train(self, mode: bool = True) -> ResNet:
-        super().train(mode)
-        if self.frozen:
-            self.body.eval()
-        return self
+    def pretrained(self) -> nn.Module:
+        return self.body
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Gaussian:
+    def body_features(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch places channels"]:
+        """What the head sees: one vector a place of the last map, row by row. Of a frozen network it can be kept."""
         x = self.body(((images - self.center) / self.scale).contiguous(memory_format=torch.channels_last))
-        local = x.flatten(2).transpose(1, 2)
-        return self.head(local, local.mean(dim=1))
+        return x.flatten(2).transpose(1, 2)
+
+    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Any:
+        return self.head(self.body_features(images))
+
+
+ResNet = TorchvisionEncoder
+
+
+class FeatureEncoder(nn.Module):
+    """A head on features made before: what `body_features` of a frozen network gave, or the regions of a detector.
+
+    With the head and options of the network that made the features it trains as that network would, frozen.
+
+    Args:
+        embedding_dim: size of the embedding.
+        features: size of a feature.
+        log_var_init, head, k: see `TorchvisionEncoder`.
+
+    >>> FeatureEncoder(embedding_dim=16, features=32, head="pcme")(torch.rand(3, 49, 32)).mean.shape
+    torch.Size([3, 16])
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int = 256,
+        features: int = 2048,
+        log_var_init: float | None = None,
+        head: str = "gaussian",
+        k: int = 1,
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.head = image_head(head, features, embedding_dim, k, log_var_init)
+
+    def forward(self, images: Float[Tensor, "batch places features"]) -> Any:
+        if images.shape[-1] != self.features:
+            raise ValueError(f"features: expected {self.features} numbers a place, got {images.shape[-1]}")
+        return self.head(images)
+
+
+def image_head(head: str, features: int, embedding_dim: int, k: int, log_var_init: float | None) -> nn.Module:
+    """A head on the places of an image; their mean and a linear layer sum up the whole."""
+    project = partial(ProjectedMean, features, embedding_dim)
+    return make_head(head, features, embedding_dim, k, log_var_init, partial(project, head == "point"), project)
+
+
+def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, int]:
+    """The layers of a network before its average pooling, and the number of channels of the map that they make."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if backbone not in known:
+        near = difflib.get_close_matches(backbone, known, n=3) or ["resnet50", "resnet101", "resnet152"]
+        raise ValueError(f"backbone: expected a network of torchvision such as {', '.join(near)}, got {backbone!r}")
+    network: Any = models.get_model(backbone, weights=None)
+    parts = dict(network.named_children())
+    names = list(parts)
+    if "avgpool" not in parts or any(name.lower().startswith("aux") for name in names):
+        raise ValueError(
+            f"backbone: expected a network whose last map of features goes to an average pooling, such as resnet50, "
+            f"vgg19 or convnext_tiny, got {backbone!r}"
+        )
+    if weights is not None and pretrained_wanted():
+        load_state(network, torchvision_weights(backbone, weights), f"{weights} for {backbone}", names[-1])
+    layers = nn.Sequential(*list(parts.values())[: names.index("avgpool")])
+    linear = next(module for module in parts[names[-1]].modules() if isinstance(module, nn.Linear))
+    size = parts["avgpool"].output_size
+    places = math.prod(size) if isinstance(size, tuple) else size**2
+    return layers, linear.in_features // places

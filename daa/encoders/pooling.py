@@ -66,10 +66,22 @@ class GaussianHead(nn.Module):
     def forward(
         self,
         local: Float[Tensor, "batch places features"],
-        pooled: Float[Tensor, "batch pooled"],
+        pooled: Float[Tensor, "batch pooled"] | None = None,
         mask: Bool[Tensor, "batch places"] | None = None,
     ) -> Gaussian:
+        """The global summary is the mean over places where none is given."""
+        if pooled is None:
+            pooled = mean_over_places(local, mask)
         residual = torch.sigmoid(self.mean_local(self.mean_pooling(local, mask)))
         mean = F.normalize(self.norm(self.mean_global(pooled) + residual).float(), dim=-1)
         log_var = self.log_var_local(self.log_var_pooling(local, mask)) + self.log_var_global(pooled)
         return Gaussian(mean, log_var.float())
+
+
+def mean_over_places(
+    x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+) -> Float[Tensor, "batch features"]:
+    """The mean of the places that the mask does not exclude."""
+    if mask is None:
+        return x.mean(dim=1)
+    return (x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
