@@ -16,6 +16,7 @@ app = typer.Typer(
 
 
 def _register() -> None:
+    from daa.cli.data import data
     from daa.cli.demo import demo
     from daa.cli.relevance import relevance
     from daa.cli.score import score
@@ -23,6 +24,7 @@ def _register() -> None:
 
     for command in (demo, score, relevance, train, evaluate):
         app.command()(command)
+    app.add_typer(data)
 
 
 def main() -> None:
@@ -33,6 +35,8 @@ def main() -> None:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        if isinstance(stopped, SystemExit) and stopped.code != 130:  # what typer makes of Ctrl-C
+            raise
         print("interrupted: nothing half-written is left; the same command goes on where it can", file=sys.stderr)
         sys.exit(130)

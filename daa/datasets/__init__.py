@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from functools import partial
 from os import PathLike
 from typing import Any
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
 
-CORPORA = ("scenes", "coco-5k", "coco")
-DATASETS = ("scenes", "coco")
+CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "cub", "precomputed")
+DATASETS = ("scenes", "coco", "flickr30k", "cub", "precomputed")
+KARPATHY_SPLITS = ("train", "val", "test")
 
 
 def load_corpus(
@@ -20,9 +22,11 @@ def load_corpus(
     """Captions, the images they belong to, and what is known to match.
 
     Args:
-        name: `"scenes"` (procedural, needs no files), `"coco-5k"` (captions of the COCO 5K test split) or `"coco"`.
-        split: `"train"`, `"val"` or `"test"` of scenes, `"test"` of coco-5k, `"train2017"` or `"val2017"` of coco; by
-            default `"test"` or `"val2017"`.
+        name: `"scenes"` (procedural, needs no files), `"coco-5k"` (captions of the COCO 5K test split), `"coco"`,
+            `"flickr30k"`, `"cub"` or `"precomputed"` (captions beside image features, in the layout of SCAN).
+        split: `"train"`, `"val"` or `"test"`, which for coco and flickr30k are Karpathy's; coco also has `"train2017"`
+            and `"val2017"`, coco-5k only `"test"`; precomputed has those whose files are there. By default `"test"`,
+            for coco `"val2017"`.
         root: folder with the data set's files, where it needs any; by default the data set's own default.
         options: passed on to the data set, such as `seed=1, n_images=100` for scenes.
 
@@ -39,8 +43,20 @@ def load_corpus(
         from daa.datasets.coco import coco_5k_corpus
 
         return _call(coco_5k_corpus, name, root=root, **options)
+    if name in ("coco", "flickr30k") and (name == "flickr30k" or split in KARPATHY_SPLITS):
+        from daa.datasets.karpathy import karpathy_corpus
+
+        return _call(partial(karpathy_corpus, name), name, split=split or "test", root=root, **options)
     if name == "coco":
         return load_dataset(name, split, root, **options).corpus
+    if name == "cub":
+        from daa.datasets.cub import cub_corpus
+
+        return _call(cub_corpus, name, split=split or "test", root=root, **options)
+    if name == "precomputed":
+        from daa.datasets.precomputed import precomputed_corpus
+
+        return _call(precomputed_corpus, name, split=split or "test", root=root, **options)
     from daa.datasets.scenes import scenes_corpus
 
     return _call(scenes_corpus, name, split=split or "test", **options)
@@ -52,10 +68,11 @@ def load_dataset(
     """Images with their captions.
 
     Args:
-        name: `"scenes"` (procedural, needs no files) or `"coco"` (the official 2017 folder layout).
+        name: `"scenes"` (procedural, needs no files), `"coco"`, `"flickr30k"`, `"cub"`, or `"precomputed"`, whose
+            images are features [regions, features].
         split: as for `load_corpus`.
         root: folder with the data set's files, where it needs any; by default the data set's own default.
-        options: passed on to the data set, such as `image_size=64`.
+        options: passed on to the data set, such as `image_size=64` or `augment="crop-flip"`.
 
     Raises:
         ValueError: if the name, the split or an option is unknown.
@@ -66,6 +83,18 @@ def load_dataset(
     if name == "coco-5k":
         raise ValueError('name: "coco-5k" has captions only; use load_corpus("coco-5k"), or load_dataset("coco")')
     _check_name(name, DATASETS)
+    if name in ("coco", "flickr30k") and (name == "flickr30k" or split in KARPATHY_SPLITS):
+        from daa.datasets.karpathy import karpathy_dataset
+
+        return _call(partial(karpathy_dataset, name), name, split=split or "test", root=root, **options)
+    if name == "cub":
+        from daa.datasets.cub import cub_dataset
+
+        return _call(cub_dataset, name, split=split or "test", root=root, **options)
+    if name == "precomputed":
+        from daa.datasets.precomputed import precomputed_dataset
+
+        return _call(precomputed_dataset, name, split=split or "test", root=root, **options)
     if name == "coco":
         from daa.datasets.coco import coco_dataset
 

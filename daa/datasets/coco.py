@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus, Truth
 from daa.datasets.base import ImageTextDataset
 from daa.datasets.caption_files import read_caption_files
+from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids, eccv_caption_truth
+from daa.datasets.folders import ImageFiles, data_root, image_paths
 
 KARPATHY_URL = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
 
@@ -40,7 +38,7 @@ def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
         ValueError: if the files are not this split in this order.
     """
     files = ("captions.txt", "image_ids.txt", "caption_ids.txt")
-    folder = _data_root(root, "coco-5k", f"{', '.join(files)} (see {KARPATHY_URL})") / "coco-5k"
+    folder = data_root(root, "coco-5k", f"{', '.join(files)} (see {KARPATHY_URL})", inside=False) / "coco-5k"
     missing = [name for name in files if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
@@ -67,9 +65,7 @@ def coco_5k_truths() -> dict[str, Truth]:
     >>> {name: truth.i2t.nnz for name, truth in coco_5k_truths().items()}
     {'annotated': 25000, 'ECCV': 22548, 'CxC': 35585}
     """
-    caption_ids = np.load(_eccv_caption_file("coco_test_ids.npy"))
-    image_of = _eccv_caption_json("original_caption_to_image.json")
-    images = [image_of[str(caption)][0] for caption in caption_ids.tolist()]
+    caption_ids, images = coco_test_caption_ids(), coco_test_image_ids()
     row = {image: i for i, image in enumerate(dict.fromkeys(images))}
     corpus = CaptionCorpus(
         captions=caption_ids.astype(str).tolist(),
@@ -84,55 +80,8 @@ def coco_5k_truths() -> dict[str, Truth]:
     }
 
 
-def eccv_caption_truth(corpus: CaptionCorpus, truth: str) -> Truth:
-    """The positives that the package `eccv_caption` ships, on the images and captions of a corpus with COCO's ids.
-
-    Positives outside the corpus cannot be retrieved, but count among a query's R as they do in `eccv_caption`
-    (two image queries of ECCV Caption have one each): they are in `Truth.outside`.
-
-    Args:
-        truth: `"eccv"`, `"cxc"` or `"original"`.
-    """
-    row = {identifier: i for i, identifier in enumerate(corpus.image_ids.tolist())}
-    column = {identifier: c for c, identifier in enumerate(corpus.caption_ids.tolist())}
-    by_image = _eccv_caption_json(f"{truth}_image_to_caption.json")
-    by_caption = _eccv_caption_json(f"{truth}_caption_to_image.json")
-    i2t, outside_i2t = _positives(by_image, row, column)
-    t2i, outside_t2i = _positives(by_caption, column, row)
-    return Truth(i2t, sparse.csr_array(t2i.T), outside={"i2t": outside_i2t, "t2i": outside_t2i})
-
-
-def _positives(
-    positives: Mapping[str, list[int]], queries: Mapping[int, int], candidates: Mapping[int, int]
-) -> tuple[sparse.csr_array, np.ndarray]:
-    """Boolean [queries, candidates] and, per query, the number of positives that are not among the candidates."""
-    rows, columns = [], []
-    outside = np.zeros(len(queries), dtype=np.int64)
-    for identifier, matches in positives.items():
-        query = queries.get(int(identifier))
-        if query is None:
-            continue
-        found = [candidates[match] for match in {int(m) for m in matches} if match in candidates]
-        outside[query] = len(set(matches)) - len(found)
-        rows += [query] * len(found)
-        columns += found
-    shape = (len(queries), len(candidates))
-    return sparse.csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape), outside
-
-
-def _eccv_caption_json(name: str) -> dict[str, list[int]]:
-    return json.loads(_eccv_caption_file(name).read_text())
-
-
-def _eccv_caption_file(name: str) -> Path:
-    spec = find_spec("eccv_caption")  # found without importing it, which warns where ujson is missing
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("eccv_caption: this package ships the ECCV and CxC truths; pip install eccv-caption")
-    return Path(spec.submodule_search_locations[0]) / "data" / name
-
-
 def _check_coco_test_ids(corpus: CaptionCorpus, path: Path) -> None:
-    expected = np.load(_eccv_caption_file("coco_test_ids.npy"))
+    expected = coco_test_caption_ids()
     got = corpus.caption_ids
     if got.shape != expected.shape:
         raise ValueError(f"{path}: expected the {len(expected)} caption ids of the COCO 5K test split, got {len(got)}")
@@ -150,6 +99,8 @@ def coco_dataset(
     captions_per_image: int | None = None,
     image_size: int = 224,
     transform: Callable[[Image.Image], Tensor] | None = None,
+    augment: str = "none",
+    resize: int | None = None,
 ) -> ImageTextDataset:
     """COCO images with captions and instance labels, from the official layout.
 
@@ -164,6 +115,8 @@ def coco_dataset(
         captions_per_image: keep only the first so many of each image; COCO has 5, sometimes 6 or 7. None keeps all.
         image_size: side of the square images, in pixels.
         transform: replaces the default resize, crop and scaling.
+        augment: see `ImageTextDataset`.
+        resize: likewise.
 
     Raises:
         FileNotFoundError: naming the annotation file or the first image that is missing.
@@ -171,7 +124,7 @@ def coco_dataset(
     """
     if captions_per_image is not None and captions_per_image < 1:
         raise ValueError(f"captions_per_image: expected None or a number from 1, got {captions_per_image}")
-    folder = _data_root(root, "coco", "annotations/ and the image folders", inside=True)
+    folder = data_root(root, "coco", "annotations/ and the image folders")
     captions = _read_coco(folder / "annotations" / f"captions_{split}.json")
     instances = _read_coco(folder / "annotations" / f"instances_{split}.json")
     texts: list[str] = []
@@ -198,33 +151,8 @@ def coco_dataset(
         label_names=[instances.cats[category]["name"] for category in categories],
         name=f"coco {split}",
     )
-    paths = _image_paths(folder / split, [captions.imgs[image]["file_name"] for image in image_ids])
-    return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform=transform, image_size=image_size)
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """Opens the i-th of some image files as an RGB picture."""
-
-    paths: tuple[Path, ...]
-
-    def __call__(self, i: int) -> Image.Image:
-        with Image.open(self.paths[i]) as image:
-            return image.convert("RGB")
-
-
-def _image_paths(folder: Path, names: list[str]) -> list[Path]:
-    """The image files, all of them checked to exist by one listing of their folder."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; expected the {len(names)} images that the annotations name")
-    present = set(os.listdir(folder))
-    missing = [name for name in names if name not in present]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder / missing[0]}: no such image; {len(missing)} of the {len(names)} images that the annotations "
-            f"name are missing: put them there, or use annotations of the images you have"
-        )
-    return [folder / name for name in names]
+    paths = image_paths(folder / split, [captions.imgs[image]["file_name"] for image in image_ids])
+    return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform, image_size, augment, resize)
 
 
 def _read_coco(path: Path) -> Any:
@@ -247,16 +175,3 @@ def _read_coco(path: Path) -> Any:
     if not coco.anns:
         raise ValueError(f"{path}: expected COCO's annotation JSON with annotations, got none; download the file again")
     return coco
-
-
-def _data_root(root: str | PathLike[str] | None, name: str, contents: str, inside: bool = False) -> Path:
-    """The folder given, or else the one under DAA_DATA."""
-    if root is not None:
-        return Path(root)
-    data = os.environ.get("DAA_DATA")
-    if not data:
-        raise FileNotFoundError(
-            f"root: {name} needs a folder {name}/ with {contents}; "
-            f"give root, or set the environment variable DAA_DATA to the folder that holds {name}/"
-        )
-    return Path(data, name) if inside else Path(data)

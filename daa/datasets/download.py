@@ -20,13 +20,17 @@ from typing import IO
 
 import requests
 
-CHUNK = 1 << 18
+CHUNK = 1 << 14  # bytes; at most so many are lost with a connection
 FIRST_WAIT, MAX_WAIT = 1.0, 30.0
 MIRROR_VARIABLE = "DAA_MIRROR"
 
 
 class DownloadError(OSError):
     """A file could not be had; the message says why, and what is kept for the next attempt."""
+
+
+class NoSpaceError(DownloadError):
+    """The disk is full, or would be."""
 
 
 class _Again(Exception):
@@ -91,7 +95,7 @@ def fetch(
     except DownloadError:
         raise
     except OSError as error:  # of this machine; those of the network are told apart in _receive
-        raise DownloadError(_local_trouble(job, error)) from None
+        raise _local_trouble(job, error) from None
     return target
 
 
@@ -118,7 +122,7 @@ def require_space(folder: str | os.PathLike[str], n_bytes: int, what: str) -> No
         existing = existing.parent
     free = shutil.disk_usage(existing).free
     if n_bytes > free:
-        raise DownloadError(
+        raise NoSpaceError(
             f"{folder}: {what} needs {readable(n_bytes)} more, but {readable(free)} are free on that disk; "
             f"make room or choose another folder"
         )
@@ -228,6 +232,8 @@ def _persist(job: _Job, url: str, session: requests.Session) -> None:
     """Try one address until the file is whole and right, or there is no hope."""
     failures, restarted = 0, False
     while True:
+        if job.stop.is_set():
+            raise KeyboardInterrupt
         before = job.here()
         try:
             _receive(job, url, session)
@@ -373,13 +379,13 @@ _BROKEN = {
 }
 
 
-def _local_trouble(job: _Job, error: OSError) -> str:
+def _local_trouble(job: _Job, error: OSError) -> DownloadError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
+        return NoSpaceError(
             f"{job.target}: the disk is full; {readable(job.here())} of the file are kept, "
             f"make room and the same command goes on from there"
         )
-    return f"{job.target}: cannot be written ({error.strerror or error})"
+    return DownloadError(f"{job.target}: cannot be written ({error.strerror or error})")
 
 
 @contextmanager

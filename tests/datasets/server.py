@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +23,7 @@ class Server:
         self.requests: list[tuple[str, str | None]] = []
         self.sent: dict[str, int] = {}
         self.url = ""
+        self.hurry = threading.Event()  # ends all pauses
 
     def asked(self, path: str) -> list[str | None]:
         """The Range headers with which a path was asked for."""
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[:half])
         if kind == "slow":
             self.wfile.flush()
-            time.sleep(amount)
+            self.state.hurry.wait(amount)
         self.wfile.write(body[half:])
         self.state.sent[self.path] = self.state.sent.get(self.path, 0) + len(body)
 
@@ -94,6 +94,7 @@ def serving():
     try:
         yield state
     finally:
+        state.hurry.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,0 +1,184 @@
+"""`daa data`: get a data set, or check one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from daa.datasets.transfer import Transfer
+
+HELP = """Download a data set, or check one that is there.
+
+A broken download goes on where it stopped when the same command is given again; a manifest, `daa-data.json`, is written
+last. Nothing is taken for right that has not the published checksum; COCO publishes none for single images, so these
+must have the length that the server states and decode to their end.
+
+| command | gets | size |
+|---|---|---|
+| `daa data captions --to data` | the captions of COCO and Flickr30K, in Karpathy's splits | 37 MB |
+| `daa data coco-5k --to data` | the captions of the COCO 5K test split, as `daa score` reads them | 2 MB |
+| `daa data coco --subset 5000 --to data/coco` | annotations and 5,000 training images | 1.1 GB |
+| `daa data coco --to data/coco` | all of COCO 2014 | 20 GB |
+| `daa data flickr30k --to data/flickr30k` | captions; says where to ask for the images | 37 MB |
+| `daa data cub --to data/cub` | images; says where the captions are | 1.2 GB |
+
+Then `DAA_DATA=data` makes every command and `load_dataset(NAME)` find them. A mirror: `--mirror http://host/base`, or
+the environment variable `DAA_MIRROR`, is asked for `http://host/base/images.cocodataset.org/zips/val2014.zip` in the
+place of `http://images.cocodataset.org/zips/val2014.zip`, the layout that `wget -x` leaves behind. Proxies are those
+of the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+"""
+
+data = typer.Typer(name="data", help=HELP, no_args_is_help=True, rich_markup_mode="markdown")
+
+To = Annotated[Path, typer.Option("--to", help="Folder of the data set.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Only check what is there, by size and checksum.")]
+Timeout = Annotated[float, typer.Option(help="Seconds without a byte after which a connection counts as broken.")]
+Mirror = Annotated[str | None, typer.Option(help="Base address that stands in for all servers; see `daa data --help`.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+@data.command()
+def coco(
+    to: To,
+    subset: Annotated[
+        int | None,
+        typer.Option(help="Only so many images of each split: of train at random, of val and test the first."),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="`train`, `val` or `test`, may be repeated; by default all, with --subset train."),
+    ] = None,
+    captions: Annotated[bool, typer.Option("--captions", help="Only the captions (37 MB).")] = False,
+    annotations: Annotated[bool, typer.Option("--annotations", help="Only captions and instance labels.")] = False,
+    labels: Annotated[
+        bool, typer.Option(help="With the instance labels that PMRP needs (253 MB).", show_default=True)
+    ] = True,
+    workers: Annotated[int, typer.Option(help="Images at a time.")] = 8,
+    timeout: Timeout = 30.0,
+    mirror: Mirror = None,
+    verify: Verify = False,
+    quiet: Quiet = False,
+) -> None:
+    """MS-COCO 2014 in Karpathy's splits, all of it or a subset.
+
+    Subsets add up: another --split, or a larger --subset, keeps what is there. Example, for a laptop:
+
+        daa data coco --subset 5000 --to data/coco
+
+        daa data coco --subset 1000 --split val --split test --to data/coco
+
+    `load_dataset("coco", split="train", root="data/coco")` reads it.
+    """
+    from daa.datasets.obtain import obtain_coco
+
+    splits = tuple(split or (["train"] if subset is not None else []))
+    words = [f"--subset {subset}"] if subset is not None else []
+    words += [f"--split {name}" for name in split or ()]
+    words += ["--captions"] * captions + ["--annotations"] * annotations
+    command = " ".join(["daa data coco", *words, f"--to {to}"])
+
+    def get(transfer: Transfer) -> None:
+        obtain_coco(transfer, splits, subset, labels and not captions, not (captions or annotations))
+
+    _run(get, to, command, verify, quiet, workers=workers, timeout=timeout, mirror=mirror)
+
+
+@data.command()
+def flickr30k(
+    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
+) -> None:
+    """Flickr30K in Karpathy's splits: the captions, and where to ask for the images.
+
+    The images are given out on request only. Once they are in TO/flickr30k-images/, the same command checks each of
+    them and writes them into the manifest. Example:
+
+        daa data flickr30k --to data/flickr30k
+
+    `load_corpus("flickr30k", split="test", root="data/flickr30k")` needs no image.
+    """
+    from daa.datasets.obtain_others import obtain_flickr30k
+
+    _run(obtain_flickr30k, to, f"daa data flickr30k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+
+
+@data.command()
+def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False) -> None:
+    """CUB Captions: the images (1.2 GB), and where captions and split are.
+
+    The captions of Reed et al. lie where only a browser gets them, and the lists of the zero-shot split of Xian et al.
+    in a repository; the command says what is still missing, and where to put it. Example:
+
+        daa data cub --to data/cub
+
+    `load_dataset("cub", split="train", root="data/cub")` reads it.
+    """
+    from daa.datasets.obtain_others import obtain_cub
+
+    _run(obtain_cub, to, f"daa data cub --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+
+
+@data.command()
+def captions(
+    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
+) -> None:
+    """The captions of COCO and Flickr30K in Karpathy's splits, without images (37 MB).
+
+    They go to TO/coco/ and TO/flickr30k/, so that TO may serve as `DAA_DATA`. Example:
+
+        daa data captions --to data
+
+    `load_corpus("coco", split="test", root="data/coco")` reads them.
+    """
+    from daa.datasets.obtain_others import obtain_captions
+
+    _run(obtain_captions, to, f"daa data captions --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+
+
+@data.command(name="coco-5k")
+def coco_5k(
+    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
+) -> None:
+    """The captions of the COCO 5K test split as SCAN's files have them, in TO/coco-5k/ (2 MB).
+
+    This is what `daa score --corpus coco-5k` and the book's numbers on COCO stand on. Example:
+
+        daa data coco-5k --to data
+
+        DAA_DATA=data daa score --scores scores.npy --corpus coco-5k
+    """
+    from daa.datasets.obtain_others import obtain_coco_5k
+
+    _run(obtain_coco_5k, to, f"daa data coco-5k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+
+
+def _run(
+    get: Callable[[Transfer], list[str] | None],
+    to: Path,
+    command: str,
+    verify_only: bool,
+    quiet: bool,
+    workers: int = 2,
+    timeout: float = 30.0,
+    mirror: str | None = None,
+) -> None:
+    """Get a data set and say what is there, or only check it."""
+    from daa.datasets.transfer import Transfer
+    from daa.datasets.verify import verify
+
+    console = Console(soft_wrap=True)
+    transfer = Transfer(to, workers, timeout, mirror, quiet)
+    if verify_only:
+        with transfer.bars:
+            task = transfer.bars.add_task("checksums", total=None, state="")
+            line = verify(to, command, lambda done, n: transfer.bars.update(task, completed=done, total=n))
+        console.print(line, highlight=False, markup=False)
+        return
+    to_do = get(transfer) or []
+    console.print(f"{to}: complete; `{command} --verify` checks it again", highlight=False, markup=False)
+    for line in to_do:
+        console.print(f"By hand, {line}", highlight=False, markup=False)

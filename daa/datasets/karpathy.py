@@ -1,0 +1,218 @@
+"""MS-COCO (2014) and Flickr30K in the splits of Karpathy and Fei-Fei, which all papers report on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from daa.corpus import CaptionCorpus
+from daa.datasets.base import ImageTextDataset
+from daa.datasets.eccv import coco_test_caption_ids, eccv_caption_truth
+from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths, read_manifest
+from daa.datasets.instances import instance_labels
+
+SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
+SPLIT_SIZES = {
+    "coco": {"train": 113_287, "val": 5_000, "test": 5_000},
+    "flickr30k": {"train": 29_000, "val": 1_014, "test": 1_000},
+}
+IMAGE_FOLDERS = {
+    "coco": ("{filepath}", "images/{filepath}", "trainval35k", "images/trainval35k", "images"),
+    "flickr30k": ("flickr30k-images", "images", "flickr30k_images", "flickr30k-images/flickr30k-images"),
+}
+
+
+def karpathy_corpus(
+    name: str,
+    split: str = "test",
+    root: str | PathLike[str] | None = None,
+    n_images: int | None = None,
+    captions_per_image: int | None = 5,
+    labels: bool | None = None,
+) -> CaptionCorpus:
+    """The captions of a split, from `dataset_<name>.json`; no image is needed.
+
+    COCO: train 113,287 images (train and restval in the file), val 5,000, test 5,000. Flickr30K: 29,000, 1,014, 1,000.
+    The images are in Karpathy's order; those of the COCO test split in the order of `coco_test_ids.npy` of the package
+    `eccv_caption`, so that consecutive thousands are the literature's folds, and with its ECCV and CxC truths.
+    Where `daa data` has downloaded a subset of the split, it is that subset.
+
+    Args:
+        name: `"coco"` or `"flickr30k"`.
+        split: `"train"`, `"val"` or `"test"`.
+        root: the folder with `dataset_<name>.json`, there or in `annotations/`; by default `<name>/` under `DAA_DATA`.
+        n_images: keep only the first so many; 1,000 of val is what VSE++, PVSE and PCME validate on.
+        captions_per_image: the first so many of each image, 5 in the papers; None keeps all (COCO has up to 7).
+        labels: read COCO's instance labels (for PMRP) from `annotations/instances_{train,val}2014.json`. By default
+            where that file is there, but not for train, whose file takes 450 MB and a minute to read.
+
+    Raises:
+        FileNotFoundError: naming the file that is missing and the command that gets it.
+        ValueError: if the file is not Karpathy's, or its split has not the published size.
+    """
+    return _corpus(name, split, _folder(name, root), n_images, captions_per_image, labels)[0]
+
+
+def karpathy_dataset(
+    name: str,
+    split: str = "test",
+    root: str | PathLike[str] | None = None,
+    n_images: int | None = None,
+    captions_per_image: int | None = 5,
+    labels: bool | None = None,
+    image_size: int = 224,
+    transform: Callable[[Image.Image], Tensor] | None = None,
+    augment: str = "none",
+    resize: int | None = None,
+) -> ImageTextDataset:
+    """The captions of a split with their images, see `karpathy_corpus` and `ImageTextDataset`.
+
+    COCO's images are looked for in `train2014/` and `val2014/`, in these under `images/`, or all together in
+    `trainval35k/`; Flickr30K's in `flickr30k-images/` or `images/`.
+    """
+    folder = _folder(name, root)
+    corpus, files = _corpus(name, split, folder, n_images, captions_per_image, labels)
+    paths = tuple(_find_images(name, split, folder, files))
+    return ImageTextDataset(corpus, ImageFiles(paths), transform, image_size, augment, resize)
+
+
+def karpathy_files(name: str, split: str, folder: Path) -> list[str]:
+    """The image files of a whole split, in its order: `"val2014/COCO_val2014_000000391895.jpg"`, ..."""
+    return [_file(record) for record in _records(name, split, _json_path(name, folder), None)]
+
+
+def _folder(name: str, root: str | PathLike[str] | None) -> Path:
+    return data_root(root, name, f"dataset_{name}.json and, for more than captions, the images")
+
+
+def _json_path(name: str, folder: Path) -> Path:
+    places = [f"{place}dataset_{name}.json" for place in ("", "annotations/", "karpathy/")]
+    return first_file(folder, places, f"`{_command(name)} --to {folder}` gets it (37 MB)")
+
+
+def _command(name: str) -> str:
+    return f"daa data {name}" + (" --captions" if name == "coco" else "")
+
+
+def _corpus(
+    name: str, split: str, folder: Path, n_images: int | None, captions_per_image: int | None, labels: bool | None
+) -> tuple[CaptionCorpus, list[str]]:
+    """The corpus, and for each image its file."""
+    for option, value in (("n_images", n_images), ("captions_per_image", captions_per_image)):
+        if value is not None and value < 1:
+            raise ValueError(f"{option}: expected None or a number from 1, got {value}")
+    manifest = read_manifest(folder)
+    subset = manifest["subsets"].get(split) if manifest else None
+    records = _records(name, split, _json_path(name, folder), subset)[:n_images]
+    sentences = [record["sentences"][:captions_per_image] for record in records]
+    files = [_file(record) for record in records]
+    image_ids = [int(record["cocoid"] if name == "coco" else record["imgid"]) for record in records]
+    seen, label_names = instance_labels([], [])
+    if name == "coco" and labels is not False and (labels or split != "train"):
+        parts = {file.split("/")[0] for file in files}
+        seen, label_names = instance_labels(_instance_files(folder, parts, labels is True), image_ids)
+    corpus = CaptionCorpus(
+        captions=[" ".join(sentence["raw"].split()) for group in sentences for sentence in group],
+        image_of_caption=np.repeat(np.arange(len(records)), [len(group) for group in sentences]),
+        image_ids=image_ids,
+        caption_ids=[int(sentence["sentid"]) for group in sentences for sentence in group],
+        labels=seen,
+        label_names=label_names,
+        name=f"{name} {split}",
+    )
+    if name == "coco" and split == "test":
+        truths = {"ECCV": eccv_caption_truth(corpus, "eccv"), "CxC": eccv_caption_truth(corpus, "cxc")}
+        corpus = replace(corpus, truths=truths)
+    return corpus, files
+
+
+def _records(name: str, split: str, path: Path, subset: list[str] | None) -> list[dict[str, Any]]:
+    """The images of a split, or of the part of it that was downloaded, in the split's order."""
+    if split not in SPLITS:
+        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    try:
+        records = json.loads(path.read_bytes(), object_hook=_without_tokens)["images"]
+        records = [record for record in records if record["split"] in SPLITS[split]]
+        if name == "coco" and split == "test":
+            records = _in_order_of_eccv_caption(records, path, subset is None)
+        files = {_file(record): record for record in records}
+        if any(not record["sentences"] for record in records):
+            raise ValueError("an image without sentences")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: expected Karpathy's dataset_{name}.json, got {error!r}; get it again") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: expected Karpathy's dataset_{name}.json, got {error}; get it again") from None
+    if subset is not None:
+        unknown = [file for file in subset if file not in files]
+        if unknown:
+            raise ValueError(f"{path}: the manifest beside it names {unknown[0]}, which is not in split {split}")
+        return [files[file] for file in subset]
+    expected = SPLIT_SIZES[name][split]
+    if len(records) != expected:
+        raise ValueError(
+            f"{path}: expected the {expected:,} images of Karpathy's {split} split"
+            f"{' (train and restval together)' if split == 'train' and name == 'coco' else ''}, got {len(records):,}; "
+            f"remove it, and `{_command(name)} --to {path.parent}` gets the published file"
+        )
+    return records
+
+
+def _without_tokens(record: dict[str, Any]) -> dict[str, Any]:
+    record.pop("tokens", None)  # two thirds of the memory
+    return record
+
+
+def _file(record: Mapping[str, Any]) -> str:
+    return "/".join(part for part in (record.get("filepath"), record["filename"]) if part)
+
+
+def _in_order_of_eccv_caption(records: list[dict[str, Any]], path: Path, whole: bool) -> list[dict[str, Any]]:
+    """Images, and the first five captions of each, in the order of `coco_test_ids.npy`."""
+    place = {identifier: c for c, identifier in enumerate(coco_test_caption_ids().tolist())}
+    for record in records:
+        first = [sentence["sentid"] for sentence in record["sentences"][:5]]
+        if any(identifier not in place for identifier in first):
+            raise ValueError(f"{path}: image {record['cocoid']} is not of the COCO 5K test split of eccv_caption")
+        record["sentences"][:5] = sorted(record["sentences"][:5], key=lambda sentence: place[sentence["sentid"]])
+    ordered = sorted(records, key=lambda record: place[record["sentences"][0]["sentid"]])
+    if whole:
+        n_found = sum(len(record["sentences"][:5]) for record in ordered)
+        if n_found != len(place):
+            raise ValueError(f"{path}: expected the {len(place):,} captions of the COCO 5K test split, got {n_found:,}")
+    return ordered
+
+
+def _instance_files(folder: Path, parts: set[str], required: bool) -> list[Path]:
+    files = []
+    for part in sorted(parts):
+        places = [f"{place}instances_{part}.json" for place in ("annotations/", "annotations/annotations/", "")]
+        try:
+            mend = f"`daa data coco --annotations --to {folder}` gets it (253 MB)"
+            files.append(first_file(folder, places, mend))
+        except FileNotFoundError:
+            if required:
+                raise
+            return []
+    return files
+
+
+def _find_images(name: str, split: str, folder: Path, files: list[str]) -> list[Path]:
+    """Where each image is, every one checked to exist."""
+    subset = f" --subset {len(files)} --split {split}" if name == "coco" else ""
+    mend = f"`daa data {name}{subset} --to {folder}` says or does what is needed"
+    paths: dict[str, Path] = {}
+    for filepath in dict.fromkeys(file.rpartition("/")[0] for file in files):
+        names = [file.rpartition("/")[2] for file in files if file.rpartition("/")[0] == filepath]
+        places = [folder / place.format(filepath=filepath) for place in IMAGE_FOLDERS[name]]
+        place = next((place for place in places if (place / names[0]).is_file()), None)
+        place = place or next((place for place in places if place.is_dir()), places[0])
+        paths.update({path.name: path for path in image_paths(place, names, mend)})
+    return [paths[file.rpartition("/")[2]] for file in files]

@@ -1,0 +1,298 @@
+"""Whole data sets over a bad network: complete and verified, or a clear error and a state to go on from."""
+
+import errno
+import json
+import shutil
+import threading
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daa.datasets import download, load_corpus, load_dataset, transfer
+from daa.datasets.download import DownloadError
+from daa.datasets.obtain import obtain_coco
+from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
+from daa.datasets.transfer import Transfer
+from daa.datasets.verify import verify
+from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish
+
+IMAGES = "/images.cocodataset.org/"
+TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if split in ("train", "restval")]
+
+
+@pytest.fixture(autouse=True)
+def published(server, monkeypatch):
+    publish(server, monkeypatch)
+    monkeypatch.setattr(download, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(download, "CHUNK", 100)
+    monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
+
+
+@pytest.fixture
+def to(tmp_path):
+    """Transfers to a folder, as one run of the command after the other makes them."""
+    return lambda name="coco", **options: Transfer(tmp_path / name, **{"workers": 3, "quiet": True} | options)
+
+
+def images_asked_for(server):
+    return sorted(path.removeprefix(IMAGES) for path, _ in server.requests if path.endswith(".jpg"))
+
+
+def test_all_of_coco_from_its_archives(server, to, tmp_path):
+    obtain_coco(to())
+    assert images_asked_for(server) == []
+    assert sorted(path.name for path in (tmp_path / "coco").iterdir()) == [
+        "annotations", "daa-data.json", "train2014", "val2014",
+    ]  # fmt: skip
+    test = load_dataset("coco", split="test", root=tmp_path / "coco", image_size=32)
+    assert test.corpus.image_ids.tolist() == [402, 400, 403, 401]
+    assert test.corpus.caption_ids.tolist() == TEST_IDS
+    assert test.corpus.captions[0] == "image 402 caption 916"
+    assert list(test.corpus.all_truths()) == ["annotated", "ECCV", "CxC"]
+    assert test.corpus.label_names == ["person", "dog"]
+    assert tuple(test.image(3).shape) == (3, 32, 32)
+    train = load_corpus("coco", split="train", root=tmp_path / "coco")
+    assert (train.n_images, train.n_captions, train.labels) == (8, 40, None)
+    seen = load_corpus("coco", split="train", root=tmp_path / "coco", labels=True).labels
+    assert seen.tolist() == [[i % 3 == 0, i % 2 == 0] for i in range(8)]
+    requests = len(server.requests)
+    obtain_coco(to())
+    assert len(server.requests) == requests
+
+
+def test_a_subset_is_just_its_images_and_loads_by_the_same_name(server, to, tmp_path):
+    obtain_coco(to(), ["train"], subset=4)
+    asked = images_asked_for(server)
+    assert len(asked) == 4
+    assert set(asked) < set(TRAIN)
+    data = load_dataset("coco", split="train", root=tmp_path / "coco", image_size=16)
+    assert (data.corpus.n_images, data.corpus.n_captions) == (4, 20)
+    assert data.corpus.image_ids.tolist() == sorted(data.corpus.image_ids.tolist())
+    assert load_corpus("coco", split="train", root=tmp_path / "coco").captions == data.corpus.captions
+    assert load_corpus("coco", split="test", root=tmp_path / "coco").n_images == 4
+    with pytest.raises(FileNotFoundError, match=r"3 of the 3 images.*--subset 3 --split val --to"):
+        load_dataset("coco", split="val", root=tmp_path / "coco")
+
+    obtain_coco(to(), ["train"], subset=6)
+    obtain_coco(to(), ["val", "test"], subset=2)
+    assert set(asked) < set(images_asked_for(server))
+    assert len(images_asked_for(server)) == 6 + 4
+    sizes = {
+        split: load_dataset("coco", split=split, root=tmp_path / "coco").corpus.n_images
+        for split in ("train", "val", "test")
+    }
+    assert sizes == {"train": 6, "val": 2, "test": 2}
+    assert load_corpus("coco", split="test", root=tmp_path / "coco").image_ids.tolist() == [402, 400]
+    assert "6 images of train, 2 images of val, 2 images of test" in verify(tmp_path / "coco", "again")
+
+    obtain_coco(to())
+    assert load_dataset("coco", split="train", root=tmp_path / "coco").corpus.n_images == 8
+    obtain_coco(to(), ["train"], subset=2)  # the whole split stays whole
+    assert load_dataset("coco", split="train", root=tmp_path / "coco").corpus.n_images == 8
+
+
+def test_a_bad_line_costs_nothing_but_time(server, to, tmp_path):
+    """Every image fails once, each in another way; an archive breaks off in its middle."""
+    archive = server.files["/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"]
+    server.faults["/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"] = [("drop", 700)]
+    for k, name in enumerate(TRAIN):
+        server.faults[IMAGES + name] = [[("drop", 100), 503, ("drop", 0)][k % 3]]
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    verify(tmp_path / "coco", "again")
+    assert server.asked("/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip") == [None, "bytes=700-"]
+    assert server.sent["/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"] == len(archive)
+    assert not [path for path in (tmp_path / "coco").rglob("*") if ".part" in path.name]
+    assert load_dataset("coco", split="train", root=tmp_path / "coco").corpus.n_images == 8
+
+
+def test_missing_and_spoilt_images(server, to, tmp_path):
+    gone = server.files.pop(IMAGES + TRAIN[0])
+    server.faults[IMAGES + TRAIN[1]] = [jpeg(1)[:-200]]  # whole by its length, but half a picture
+    with pytest.raises(DownloadError, match=r"2 of 8 images failed, the others are kept; the same command tries again"):
+        obtain_coco(to(), ["train"], subset=8, instances=False)
+    with pytest.raises(FileNotFoundError, match="no download has ended there; `again` goes on"):
+        verify(tmp_path / "coco", "again")
+    server.files[IMAGES + TRAIN[0]] = gone
+    before = len(server.requests)
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    assert sorted(path for path, _ in server.requests[before:]) == sorted(IMAGES + name for name in TRAIN[:2])
+    verify(tmp_path / "coco", "again")
+
+
+def test_it_gives_up_when_nothing_comes(server, to):
+    for name in TRAIN:
+        server.files.pop(IMAGES + name)
+    with pytest.raises(DownloadError, match=r"answers 404 Not Found.*the images that came are kept"):
+        obtain_coco(to(workers=1), ["train"], subset=8, instances=False)
+    assert len(images_asked_for(server)) < len(TRAIN)
+
+
+def test_verify_names_what_changed_and_the_same_command_mends_it(server, to, tmp_path):
+    obtain_coco(to(), ["train"], subset=8)
+    folder = tmp_path / "coco"
+    (folder / TRAIN[2]).unlink()
+    content = (folder / TRAIN[4]).read_bytes()
+    (folder / TRAIN[4]).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    (folder / "annotations" / "instances_val2014.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"3 of 11 files are not as they were, the first is .*; `daa data x` gets them"
+    ):
+        verify(folder, "daa data x")
+    before = len(server.requests)
+    obtain_coco(to(), ["val"], subset=1, instances=False)
+    asked = [path for path, _ in server.requests[before:] if path.endswith(".jpg")]
+    assert sorted(asked) == sorted(IMAGES + name for name in [TRAIN[2], TRAIN[4], coco_name("val2014", 300)])
+    verify(folder, "again")
+
+
+def test_wrong_archives_are_refused(server, to, tmp_path):
+    path = "/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+    right = server.files[path]
+    server.files[path] = right[:-10] + b"0123456789"
+    with pytest.raises(DownloadError, match=r"caption_datasets.zip: expected sha256 .*thrown away"):
+        obtain_captions(to("all"))
+    assert list((tmp_path / "all").iterdir()) == []
+    server.files[path] = right
+    obtain_captions(to("all"))
+    assert load_corpus("coco", split="val", root=tmp_path / "all" / "coco").n_images == 3
+    assert (
+        load_corpus("flickr30k", split="test", root=tmp_path / "all" / "flickr30k").captions[0] == "picture 1, text 0"
+    )
+
+
+@pytest.mark.parametrize("free", [500, 8_000])
+def test_space_is_checked_before_anything_is_asked_for(server, to, monkeypatch, free):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9 - free, free))
+    with pytest.raises(DownloadError, match=r"this download needs .* more, but .* are free"):
+        obtain_coco(to(), ["train"], subset=8)
+    assert server.requests == []
+
+
+def test_a_disk_that_fills_up_among_the_images(server, to, tmp_path, monkeypatch):
+    """Writing fails for a while, as on a full disk; afterwards the same command ends well."""
+    full = threading.Event()
+    real = download._append
+
+    def append(job, url, response, total):
+        if full.is_set() and job.target.suffix == ".jpg":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(job, url, response, total)
+
+    monkeypatch.setattr(download, "_append", append)
+    full.set()
+    with pytest.raises(DownloadError, match=r"the disk is full.*make room and the same command"):
+        obtain_coco(to(), ["train"], subset=8, instances=False)
+    assert not (tmp_path / "coco" / "daa-data.json").exists()
+    full.clear()
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    verify(tmp_path / "coco", "again")
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_ctrl_c_ends_all_threads_and_loses_nothing(server, to, tmp_path, monkeypatch, after):
+    """The interrupt reaches the main thread while it takes the k-th result, as Ctrl-C does."""
+    real = Transfer.side_by_side
+
+    def side_by_side(self, work, names, take):
+        count = iter(range(100))
+
+        def interrupted(*result):
+            if next(count) == after:
+                raise KeyboardInterrupt
+            take(*result)
+
+        real(self, work, names, interrupted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Transfer, "side_by_side", side_by_side)
+        with pytest.raises(KeyboardInterrupt):
+            obtain_coco(to(), ["train"], subset=8, instances=False)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+    assert not (tmp_path / "coco" / "daa-data.json").exists()
+    came = {path.relative_to(tmp_path / "coco").as_posix() for path in (tmp_path / "coco").rglob("*.jpg")}
+    assert len(came) >= after
+    before = len(server.requests)
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    verify(tmp_path / "coco", "again")
+    assert not came & {path.removeprefix(IMAGES) for path, _ in server.requests[before:]}
+
+
+def test_flickr30k_says_where_the_images_are_and_takes_them_in(to, tmp_path):
+    (line,) = obtain_flickr30k(to("flickr30k"))
+    assert "form at https://shannon.cs.illinois.edu" in line
+    root = tmp_path / "flickr30k"
+    assert f"{root}/flickr30k-images/" in line
+    assert load_corpus("flickr30k", split="train", root=root).image_ids.tolist() == [0, 2, 5]
+    with pytest.raises(FileNotFoundError, match=r"flickr30k-images: no such folder.*`daa data flickr30k --to"):
+        load_dataset("flickr30k", split="train", root=root)
+    (root / "flickr30k-images").mkdir()
+    for i in range(6):
+        (root / "flickr30k-images" / f"{i}.jpg").write_bytes(jpeg(i))
+    assert obtain_flickr30k(to("flickr30k")) == []
+    assert "7 files" in verify(root, "again")
+    (root / "flickr30k-images" / "3.jpg").write_bytes(jpeg(3)[:-300])
+    (root / "daa-data.json").unlink()
+    with pytest.raises(ValueError, match=r"3.jpg: expected a picture, got .*; unpack it again"):
+        obtain_flickr30k(to("flickr30k"))
+
+
+def test_cub_says_what_is_missing_and_loads(to, tmp_path):
+    captions, split = obtain_cub(to("cub"))
+    assert "text_c10" in captions
+    assert "trainvalclasses.txt" in split
+    cub_texts(tmp_path / "cub")
+    assert obtain_cub(to("cub")) == []
+    files = {path.name for path in (tmp_path / "cub").rglob("*.txt")}
+    assert "images.txt" in files
+    assert "large.txt" not in files
+    data = load_dataset("cub", split="train", root=tmp_path / "cub", image_size=16)
+    assert data.corpus.image_ids.tolist() == [
+        "001.Bird_1/Bird_1_0000", "001.Bird_1/Bird_1_0002", "003.Bird_3/Bird_3_0001", "003.Bird_3/Bird_3_0002",
+    ]  # fmt: skip
+    assert data.corpus.n_captions == 40
+    same = np.repeat([[True, False], [True, False], [False, True], [False, True]], 20, axis=1)
+    assert np.array_equal(data.corpus.positives.toarray(), same)
+    assert data.corpus.label_names == ["001.Bird_1", "003.Bird_3"]
+    assert data.corpus.labels.tolist() == [[True, False]] * 2 + [[False, True]] * 2
+    assert tuple(data.image(3).shape) == (3, 16, 16)
+
+
+def test_coco_5k_files_are_checked(server, to, tmp_path):
+    from tests.datasets.fakes import tarred
+
+    path = "/github.com/naver-ai/pcmepp/releases/download/v0.1.0/coco_annotations.tar.gz"
+    from daa.datasets.obtain_others import obtain_coco_5k
+
+    server.files[path] = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 24_999, "precomp/dev_caps.txt": b"x\n"})
+    with pytest.raises(ValueError, match=r"testall_caps.txt: expected 25000 captions, got 24999"):
+        obtain_coco_5k(to("data"))
+    shutil.rmtree(tmp_path / "data")
+    server.files[path] = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 25_000})
+    obtain_coco_5k(to("data"))
+    assert load_corpus("coco-5k", root=tmp_path / "data").image_ids[:2].tolist() == [391895, 60623]
+    verify(tmp_path / "data", "again")
+
+
+def test_a_manifest_that_is_none(to, tmp_path):
+    obtain_captions(to("all"))
+    for content in ("{", "[]", json.dumps({"files": []})):
+        Path(tmp_path, "all", "daa-data.json").write_text(content)
+        with pytest.raises(ValueError, match=r"daa-data.json: expected what `daa data` wrote; remove it"):
+            verify(tmp_path / "all", "again")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"workers": 0}, "workers: expected at least 1, got 0"), ({"timeout": 0}, "timeout: expected seconds above 0")],
+)
+def test_bad_options(to, options, message):
+    with pytest.raises(ValueError, match=message):
+        to(**options)
+    with pytest.raises(ValueError, match="subset: expected at least 1 image, got 0"):
+        obtain_coco(to(), ["train"], subset=0)
+    with pytest.raises(ValueError, match="split: expected one of train, val, test, got 'dev'"):
+        obtain_coco(to(), ["dev"])
+    assert transfer.TOLERATED > 1
