@@ -164,7 +164,7 @@ def measure_block(
     own = truths["annotated"].direction(direction)[start:stop]
     query, candidate = np.repeat(np.arange(stop - start), np.diff(own.indptr)), own.indices
     caption = candidate if direction == "i2t" else query + start
-    positives = {name: Positives.of(truth, direction).rows(start, stop) for name, truth in truths.items()}
+    positives = {name: Positives.of(truth, direction).rows(slice(start, stop)) for name, truth in truths.items()}
     out: Arrays = {}
     whole, rest = {}, {}
     for name in [*names, "chance"]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from daa.corpus import CaptionCorpus
 from daa.relevance.base import Relevance
 
+IMAGES_AT_ONCE = 50  # whose references' cosines are held together
+
 
 class SentenceRelevance(Relevance):
     r"""Cosine of sentence embeddings, the mean or the largest over the image's captions; from -1 to 1.
@@ -87,9 +89,12 @@ class SentenceRelevance(Relevance):
         if self.pooling == "mean":
             return self._means[images] @ candidates.T
         out = np.empty((len(images), len(candidates)), dtype=np.float32)
-        for row, image in enumerate(images):
-            own = self.references[self.reference_indptr[image] : self.reference_indptr[image + 1]]
-            np.max(self._embeddings[own] @ candidates.T, axis=0, out=out[row])
+        for start in range(0, len(images), IMAGES_AT_ONCE):
+            some = images[start : start + IMAGES_AT_ONCE]
+            own = [self.references[self.reference_indptr[image] : self.reference_indptr[image + 1]] for image in some]
+            first = np.cumsum([0, *map(len, own[:-1])])
+            cosines = self._embeddings[np.concatenate(own)] @ candidates.T
+            np.maximum.reduceat(cosines, first, axis=0, out=out[start : start + IMAGES_AT_ONCE])
         return out
 
 
