@@ -4,6 +4,7 @@ from daa.plots.comparison import arm_colours, arm_dots, asp_parts, group_boxes, 
 from daa.plots.distributions import by_number_of_matches, count_histograms, found_by_rank, sorted_differences
 from daa.plots.galleries import caption_gallery, picture_gallery, result_marks
 from daa.plots.ranking import curves_with_spread, rank_lines
+from daa.plots.regions import gaussian_regions, radius_of_coverage
 from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE, TRUTH, use_style
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "count_histograms",
     "curves_with_spread",
     "found_by_rank",
+    "gaussian_regions",
     "group_boxes",
     "picture_gallery",
+    "radius_of_coverage",
     "rank_lines",
     "result_marks",
     "sorted_differences",
