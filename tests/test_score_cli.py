@@ -1,6 +1,8 @@
 """`daa score` as a user calls it: what it prints and writes, and how it refuses."""
 
+import io
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -95,10 +97,72 @@ def test_embeddings_instead_of_a_matrix(score, tmp_path):
     assert one["low"] <= one["value"] <= one["high"]
 
 
-def with_nan():
+def test_your_own_captions(score, tmp_path):
+    np.save(tmp_path / "mine.npy", SCORES)
+    (tmp_path / "caps.txt").write_text("".join(f"a {word}\n" for word in "abcdefghijkl"))
+    (tmp_path / "ids.txt").write_text("".join(f"image {i}\n" for i in IMAGE_OF_CAPTION))
+    tables = []
+    for options in (["--captions-per-image", 3], ["--image-ids", "ids.txt"]):
+        code, out, err = score("--scores", "mine.npy", "--relevance", "none", "--caption-file", "caps.txt", *options)
+        assert code == 0, err
+        assert "mine on caps: 4 images, 12 captions" in out
+        tables.append(out)
+    assert tables[0] == tables[1]
+
+
+def test_estimates_from_random_queries(score, tmp_path):
+    np.save(tmp_path / "one.npy", SCORES)
+    options = ["--queries", 5, "--seed", 2, "--relevance", "tfidf", "--csv", "out.csv", "--html", "out.html"]
+    code, out, err = score("--scores", "one.npy", *options)
+    assert code == 0, err
+    assert "4 of 4 images (i2t)" in " ".join(out.split())
+    frame = pd.read_csv(tmp_path / "out.csv").set_index(["metric", "truth", "direction"])
+    assert frame.standard_error["R@1", "annotated", "i2t"] == 0
+    assert frame.standard_error["ASP", "tfidf", "t2i"] > 0
+    assert frame.n_queries["ASP", "tfidf", "t2i"] == 5
+    assert "best queries" in (tmp_path / "out.html").read_text()
+
+
+def test_on_a_cluster_the_numbers_are_the_same(score, tmp_path):
+    from distributed import LocalCluster
+
+    np.save(tmp_path / "one.npy", SCORES)
+    np.save(tmp_path / "two.npy", SCORES**3)
+    options = ["--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", "--relevance", "cider-d"]
+    expected = score(*options, "--json", "local.json")
+    assert expected[0] == 0, expected
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        address = ["--scheduler", cluster.scheduler_address]
+        assert score(*options, "--json", "dask.json", "--engine", "dask", *address)[:2] == expected[:2]
+    assert (tmp_path / "dask.json").read_text() == (tmp_path / "local.json").read_text()
+
+
+def test_a_square_matrix_is_taken_as_images_by_captions_and_says_so(score, tmp_path):
+    np.save(tmp_path / "square.npy", SCORES[:, :4])
+    (tmp_path / "caps.txt").write_text("a\nb\nc\nd\n")
+    own = ["--caption-file", "caps.txt", "--captions-per-image", 1, "--relevance", "none"]
+    code, rows, err = score("--scores", "square.npy", *own)
+    assert (code, err) == (
+        0,
+        "scores: square; rows are taken as images, unless --orientation t2i\n",
+    )
+    assert score("--scores", "square.npy", *own, "--orientation", "t2i")[1] != rows
+
+
+def with_bad(value):
     scores = SCORES.copy()
-    scores[1, 2] = np.nan
+    scores[1, 2] = value
     return scores
+
+
+def file_of(scores):
+    file = io.BytesIO()
+    np.save(file, scores, allow_pickle=True)
+    return file.getvalue()
+
+
+UNREADABLE = "scores: bad.npy is not a readable .npy file of plain numbers, it may be cut short or hold Python objects"
+OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
 
 
 @pytest.mark.usefixtures("own_errors")
@@ -108,19 +172,59 @@ def with_nan():
         (None, [], "scores: there is no file bad.npy"),
         (SCORES[:, :5], [], "scores: expected [4 images, 12 captions], got shape (4, 5)"),
         (SCORES.T, ["--orientation", "i2t"], "it looks transposed"),
-        (with_nan(), [], "scores: expected finite numbers, got nan at image 1, caption 2"),
+        (with_bad(np.nan), [], "scores: expected finite numbers, got nan at image 1, caption 2"),
+        (with_bad(-np.inf), ["--queries", "3"], "scores: expected finite numbers, got -inf at image 1, caption 2"),
+        (file_of(SCORES)[:-9], [], UNREADABLE),
+        (file_of(np.array([[print]], dtype=object)), [], UNREADABLE),
+        (pickle.dumps(SCORES), [], UNREADABLE),
         (SCORES.astype(int), [], "scores: expected floating-point numbers, got int64"),
         (SCORES, ["--relevance", "nonsense"], "nonsense"),
         (SCORES, ["--folds", "3"], "fold_size: expected a divisor"),
         (SCORES, ["--images", "bad.npy"], "--scores: expected --scores FILE, or both --images"),
         (SCORES, ["--images", "bad.npy", "--captions", "bad.npy"], "--scores: expected --scores FILE, or both"),
         (SCORES, ["--name", "a", "--name", "b"], "--name: expected 1, one a system, got 2"),
+        (SCORES, ["--queries", "1"], "queries: expected at least 2"),
+        (SCORES, ["--queries", "3", "--folds", "2"], "--queries: expected no --folds with it"),
+        (SCORES, ["--queries", "3", "--intervals"], "--queries: expected no --intervals with it"),
+        (SCORES, ["--engine", "spark"], "engine: expected one of local, dask, got 'spark'"),
+        (SCORES, ["--scheduler", "tcp://x:1"], 'scheduler: expected one with engine "dask" only'),
+        (
+            SCORES,
+            ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"],
+            "scheduler: no Dask scheduler answers at tcp",
+        ),
+        (SCORES, ["--image-ids", "ids.txt"], "--caption-file: expected it where --image-ids"),
+        (SCORES, [*OWN, "--corpus", "scenes"], "--caption-file: expected no --corpus"),
+        (SCORES, ["--caption-file", "none.txt"], "none.txt: no such file; expected text with a caption on every line"),
+        (SCORES, ["--caption-file", "latin.txt"], "latin.txt, line 2: expected UTF-8 text, got byte 0xe9"),
+        (SCORES, ["--caption-file", "blank.txt"], "blank.txt, line 2: expected a caption, got a blank line"),
+        (SCORES, OWN, "ids.txt, line 3: expected as many lines as caps.txt has captions, 3, got 2"),
+        (
+            SCORES,
+            [*OWN[:2], "--image-ids", "twice.txt", "--captions-per-image", "1"],
+            "twice.txt, line 3: expected every",
+        ),
+        (
+            SCORES,
+            [*OWN[:2], "--captions-per-image", "2"],
+            "caps.txt: expected 2 lines an image, but 3 lines are no mult",
+        ),
+        (SCORES, [*OWN[:2], "--captions-per-image", "1"], "scores: expected [3 images, 3 captions], got shape (4, 12)"),
         (SCORES, ["--scores", "bad.npy"], "--name: expected distinct names for the systems, got bad, bad"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp_path, scores, options, message):
     if scores is not None:
-        np.save(tmp_path / "bad.npy", scores)
+        (tmp_path / "bad.npy").write_bytes(scores if isinstance(scores, bytes) else file_of(scores))
+    texts = {
+        "caps": b"a\nb\nc\n",
+        "ids": b"1\n2\n",
+        "twice": b"1\n2\n1\n",
+        "latin": b"a\ncaf\xe9\n",
+        "blank": b"a\n \nc\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_bytes(text)
     before = sorted(tmp_path.iterdir())
     default = [] if "--relevance" in options else ["--relevance", "none"]
     code, out, err = score("--scores", "bad.npy", "--json", "out.json", *default, *options)

@@ -231,7 +231,7 @@ def _oriented(system: Any, texts: CaptionCorpus, orientation: str, notes: Consol
     if transposed:
         notes.print("scores: rows are captions, columns are images; transposed")
     elif orientation == "auto" and texts.n_images == texts.n_captions:
-        notes.print("scores: square, so rows are taken as images; --orientation t2i says that they are captions")
+        notes.print("scores: square; rows are taken as images, unless --orientation t2i")
     return Blocks(matrix, "scores")
 
 

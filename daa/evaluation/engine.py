@@ -89,12 +89,14 @@ class DaskEngine:
         self, one_pass: Pass, blocks: Sequence[Queries], progress: Callable[[int], None]
     ) -> list[dict[Any, np.ndarray]]:
         """The values of each block of queries, in order; a `Runner`."""
+        from distributed.comm import CommClosedError
+
         done: dict[int, dict[Any, np.ndarray]] = {}
         for _ in range(ALLOWED_FAILURES):
             try:
                 self._run(one_pass, blocks, done, progress)
                 return [done[i] for i in range(len(blocks))]
-            except CancelledError:  # what the tasks share was on lost workers only: send it again
+            except (CancelledError, CommClosedError, TimeoutError):  # what was sent went with a worker: send it again
                 self._wait_for_a_worker(SECONDS_TO_RETURN)
         raise ConnectionError(f"dask: all workers were lost {ALLOWED_FAILURES} times; is their memory enough?")
 
