@@ -14,17 +14,19 @@ from torch.utils.data import Dataset
 
 from daa.encoders.inputs import ImageInputs
 from daa.training.config import Config
-from daa.training.seeds import numpy_generator
+from daa.training.seeds import derived_seed, numpy_generator
 
 
 @dataclass
 class Batch:
     """What one step sees; row p of `positives` is image p of the batch, column q its caption q.
 
+    Where several processes share a batch, each holds the inputs of its share only, and all else of the whole batch.
+
     Args:
         step: number of the step in the run, from 0.
-        images: inputs of the image encoder, each image of the batch once.
-        tokens: inputs of the text encoder, one row a caption.
+        images: inputs of the image encoder, each image of the batch (or of the share of it) once.
+        tokens: inputs of the text encoder, one row a caption of the batch (or of the share of it).
         image_index: which images of the corpus.
         caption_index: which captions of the corpus.
         positives: caption q was collected for image p; captions of one image are all its positives.
@@ -118,47 +120,73 @@ class Batches(Dataset):
         tokens: all its captions as the text encoder reads them.
         config: of the run.
         relevance: fitted on the split, if a loss asks for it.
+        share: (k, n) for the k-th of n processes, from 0: only its inputs are read.
     """
 
     def __init__(
-        self, inputs: ImageInputs, tokens: Mapping[str, Tensor], config: Config, relevance: Any = None
+        self,
+        inputs: ImageInputs,
+        tokens: Mapping[str, Tensor],
+        config: Config,
+        relevance: Any = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.inputs = inputs
         self.tokens = dict(tokens)
         self.relevance = relevance
         self.image_of_caption = inputs.dataset.corpus.image_of_caption
         self.shift = config.data.shift
+        self.augment = config.data.augment != "none"
+        self.share = share
         self.seed = config.train.seed
         train = config.train
         self.sampler = Sampler(
             self.image_of_caption, train.batch_size, train.sampling, train.captions_per_image, train.seed
         )
-        self.steps = train.epochs * self.sampler.steps_per_epoch
+        self.steps = (train.epochs + config.finetune.epochs) * self.sampler.steps_per_epoch
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> Batch:
         images, captions = self.sampler.step(step)
-        pixels = self.inputs.batch(images)
-        if self.shift:
-            pixels = _shifted(pixels, self.shift, numpy_generator(self.seed, "augmentation", step))
+        own_captions = torch.from_numpy(captions[split(len(captions), *self.share)])
         return Batch(
             step,
-            pixels,
-            {name: rows[torch.from_numpy(captions)] for name, rows in self.tokens.items()},
+            self._pixels(step, images, split(len(images), *self.share)),
+            {name: rows[own_captions] for name, rows in self.tokens.items()},
             torch.from_numpy(images),
             torch.from_numpy(captions),
             torch.from_numpy(images[:, None] == self.image_of_caption[captions][None]),
             None if self.relevance is None else self.relevance.batch(images, captions),
         )
 
+    def _pixels(self, step: int, images: np.ndarray, own: slice) -> Float[Tensor, "images ..."]:
+        if self.augment:
+            seed = derived_seed(self.seed, "view", step)
+            return torch.stack([self.inputs.dataset.augmented(int(i), seed) for i in images[own]]).float()
+        pixels = self.inputs.batch(images[own])
+        if self.shift:
+            offsets = numpy_generator(self.seed, "augmentation", step).integers(
+                0, 2 * self.shift + 1, size=(len(images), 2)
+            )
+            pixels = _shifted(pixels, self.shift, offsets[own])
+        return pixels
+
+
+def split(n: int, part: int, parts: int) -> slice:
+    """Part number `part` of n rows in so many parts of nearly one size.
+
+    >>> [list(range(7))[split(7, part, 3)] for part in range(3)]
+    [[0, 1], [2, 3], [4, 5, 6]]
+    """
+    return slice(part * n // parts, (part + 1) * n // parts)
+
 
 def _shifted(
-    images: Float[Tensor, "batch c height width"], pixels: int, generator: np.random.Generator
+    images: Float[Tensor, "batch c height width"], pixels: int, offsets: np.ndarray
 ) -> Float[Tensor, "batch c height width"]:
-    """Each image moved by up to so many pixels in both directions, its border repeated."""
+    """Each image moved by its offset, which is in [0, 2 pixels] both ways, `pixels` for none; its border repeated."""
     height, width = images.shape[-2:]
     padded = torch.nn.functional.pad(images, [pixels] * 4, mode="replicate")
-    offsets = generator.integers(0, 2 * pixels + 1, size=(len(images), 2))
     return torch.stack([row[:, y : y + height, x : x + width] for row, (y, x) in zip(padded, offsets, strict=True)])

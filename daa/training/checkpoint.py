@@ -70,13 +70,16 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     The layout matters: the same numbers in another order of storage can round differently in a fused kernel.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    remembered: dict[int, dict[str, Tensor]] = {}
+    remembered: dict[int, dict[str, Any]] = {}
     for key, tensor in tensors.items():
         number, name = key.split(".", 1)
         like = parameters[int(number)]
-        if name != "step" and tensor.shape == like.shape:
-            tensor = torch.empty_like(like, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
-        remembered.setdefault(int(number), {})[name] = tensor
+        value: Any = tensor
+        if tensor.dim() == 0 and not tensor.is_floating_point():
+            value = tensor.item()  # AdamP counts in an int; powers of a tensor would be rounded to float32
+        elif name != "step" and tensor.shape == like.shape:
+            value = torch.empty_like(like, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+        remembered.setdefault(int(number), {})[name] = value
     state = optimizer.state_dict()
     optimizer.load_state_dict({"state": remembered, "param_groups": state["param_groups"]})
 

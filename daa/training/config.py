@@ -7,9 +7,10 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from daa.datasets.transforms import AUGMENTATIONS
 from daa.encoders.model import closest
 
-CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet")
+CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap")
 
 
 def _one_of(default: str, *others: str) -> Any:
@@ -42,6 +43,8 @@ class DataConfig:
         options: further arguments of `load_dataset`.
         keep_images: decode images once and keep them in memory where they fit.
         shift: augmentation; images move by up to so many pixels in each direction. 0 for none.
+        augment: random views of the training images, by a name of `daa.datasets.transforms.AUGMENTATIONS`; each view is
+            a function of (seed, step, image).
     """
 
     name: str = "scenes"
@@ -55,6 +58,7 @@ class DataConfig:
     options: dict[str, Any] = field(default_factory=dict)
     keep_images: bool = True
     shift: int = _least(0, 0)
+    augment: str = _one_of(*AUGMENTATIONS)
 
 
 @dataclass
@@ -73,27 +77,42 @@ class EncoderConfig:
 
 @dataclass
 class LossConfig:
-    """What is minimised: one contrastive loss, plus daa_weight * DAA, plus kl_weight * KL.
+    """What is minimised: one contrastive loss, and weighted terms beside it; a weight of 0 leaves a term out.
+
+    See `daa.training.objective.Objective` for the sum, and for the weights of the papers in its units.
 
     Args:
-        kind: "infonce", "triplet", "soft-contrastive" (Monte-Carlo) or "closed-form".
+        kind: "soft-contrastive" (Monte-Carlo), "closed-form", "infonce", "triplet" or "smooth-ap".
         options: further arguments of that loss, such as {margin: 0.1}.
         samples: draws of each embedding for "soft-contrastive".
-        daa_weight: weight of the DAA loss; 0 leaves it out.
-        daa_temperature: width of its soft step, in units of the cosine.
+        warmup_epochs: for "triplet" with the hardest negative: so many epochs sum over all negatives first, without
+            which such a loss often collapses.
+        daa_weight: of the DAA loss.
+        daa_temperature: width of its soft step, in units of the model's scores; that of Smooth-AP beside another loss.
         relevance: what DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same.
         relevance_ranks: "soft" or "exact".
-        kl_weight: weight of KL(N(mean, var) || N(0, 1)), per image and caption; 0 leaves it out.
+        smooth_ap_weight: of Smooth-AP beside another loss.
+        kl_weight: of KL(N(mean, var) || N(0, 1)) of the embeddings.
+        kl_reduction: "mean" per image or caption and dimension, or "sum" over all of them, as in PCME's code.
+        uniformity_weight: of the uniformity of all images and captions together; 10 in PCME on CUB.
+        mmd_weight: of the discrepancy between the images' and the captions' points; 0.01 in PVSE with K = 2.
+        diversity_weight: of how alike the parts of one item are; 0.1 in PVSE with K = 2.
     """
 
     kind: str = _one_of(*CHOICES_OF_LOSS)
     options: dict[str, Any] = field(default_factory=dict)
     samples: int = _least(1, 5)
+    warmup_epochs: int = _least(0, 0)
     daa_weight: float = _least(0, 0.0)
     daa_temperature: float = _above(0, 0.01)
     relevance: str = "tfidf"
     relevance_ranks: str = _one_of("soft", "exact")
+    smooth_ap_weight: float = _least(0, 0.0)
     kl_weight: float = _least(0, 0.0)
+    kl_reduction: str = _one_of("mean", "sum")
+    uniformity_weight: float = _least(0, 0.0)
+    mmd_weight: float = _least(0, 0.0)
+    diversity_weight: float = _least(0, 0.0)
 
 
 @dataclass
@@ -101,22 +120,31 @@ class OptimConfig:
     """How it is minimised.
 
     Args:
-        name: "adamw", "adam" or "sgd".
+        name: "adamw", "adam", "adamp" or "sgd" (momentum 0.9).
+        options: further arguments of the optimizer, such as {amsgrad: true}.
         lr: highest learning rate.
         loss_lr: learning rate of the loss's own parameters (temperature, a and b); null for `lr`.
-        schedule: "cosine" down to 0, "constant", or "step".
+        schedule: "cosine" down to 0, "constant", "step", or "plateau".
         warmup: share of the steps in which the rate rises from 0, in [0, 1).
-        step_epochs: for "step": the rate is divided by 10 after so many epochs, and again after as many.
+        warmup_epochs: the same in epochs; takes the place of `warmup` if it is above 0.
+        step_epochs: for "step": the rate is multiplied by `factor` after so many epochs, and again after as many.
+        factor: for "step" and "plateau".
+        plateau_patience: for "plateau": validations without a better rsum that are put up with; one more, and the rate
+            is multiplied by `factor`.
         clip: largest norm of the gradient; 0 for no clipping.
     """
 
-    name: str = _one_of("adamw", "adam", "sgd")
+    name: str = _one_of("adamw", "adam", "adamp", "sgd")
+    options: dict[str, Any] = field(default_factory=dict)
     lr: float = _above(0, 1e-3)
     loss_lr: float | None = _above(0, None)
     weight_decay: float = _least(0, 0.01)
-    schedule: str = _one_of("cosine", "constant", "step")
+    schedule: str = _one_of("cosine", "constant", "step", "plateau")
     warmup: float = _share(0.1)
+    warmup_epochs: float = _least(0, 0.0)
     step_epochs: int = _least(1, 15)
+    factor: float = field(default=0.1, metadata={"above": 0, "below": 1})
+    plateau_patience: int = _least(0, 10)
     clip: float = _least(0, 2.0)
 
 
@@ -125,14 +153,19 @@ class TrainConfig:
     """How long, in which portions, and what is kept.
 
     Args:
-        batch_size: images a batch ("image" sampling) or pairs a batch ("caption" sampling).
+        epochs: of the first stage, the only one unless `finetune.epochs` is above 0.
+        batch_size: images a batch ("image" sampling) or pairs a batch ("caption" sampling), over all processes.
         sampling: what an epoch is: "image" takes each image once with `captions_per_image` of its captions drawn
             anew, "caption" takes each caption once with its image.
+        chunks: a process embeds its share of a batch in so many parts, one after the other, to fit into memory; losses
+            see the batch as a whole (gradient caching). Embedding is done twice if this is above 1.
         precision: "no" (float32), "bf16" or "fp16" (GPU only).
         device: "auto" (a GPU where there is one) or "cpu".
         checkpoint_every: steps between two checkpoints; what a crash can cost. Each epoch ends with one as well.
         eval_every: epochs between two validations; the last epoch always has one.
+        patience: a stage ends early after so many validations in a row without a better rsum; null for never.
         log_every: steps between two lines of the log.
+        tensorboard: write what is logged for TensorBoard too, into `tensorboard/` of the run's folder.
         workers: processes that prepare batches; 0 prepares them in the training process.
     """
 
@@ -140,13 +173,35 @@ class TrainConfig:
     batch_size: int = _least(2, 128)
     sampling: str = _one_of("image", "caption")
     captions_per_image: int = _least(1, 1)
+    chunks: int = _least(1, 1)
     seed: int = _least(0, 0)
     precision: str = _one_of("no", "bf16", "fp16")
     device: str = _one_of("auto", "cpu")
     checkpoint_every: int = _least(1, 50)
     eval_every: int = _least(1, 1)
+    patience: int | None = _least(1, None)
     log_every: int = _least(1, 10)
+    tensorboard: bool = False
     workers: int = _least(0, 0)
+
+
+@dataclass
+class FinetuneConfig:
+    """A second stage: the first trains with the encoders' pretrained parts frozen, this one trains everything.
+
+    It starts from the weights of the first stage with a fresh optimizer and a schedule of its own.
+
+    Args:
+        epochs: 0 for one stage only, in which the encoders' own options say what is frozen.
+        start: weights to start from, "last" (PCME) or "best" by rsum (the code released with DAA).
+        lr_factor: the learning rates are those of `optim` times this; 0.1 in PCME on COCO, 1 on CUB.
+        optim: what else differs from the section `optim`, such as {schedule: constant, warmup_epochs: 1}.
+    """
+
+    epochs: int = _least(0, 0)
+    start: str = _one_of("last", "best")
+    lr_factor: float = _above(0, 0.1)
+    optim: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -158,6 +213,7 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, for JSON and YAML."""
@@ -171,17 +227,50 @@ def check_config(config: Config) -> None:
         ValueError: naming the key, what was expected and what came.
     """
     for section in fields(config):
-        for item in fields(getattr(config, section.name)):
-            _check(f"{section.name}.{item.name}", getattr(getattr(config, section.name), item.name), item.metadata)
+        _check_section(section.name, getattr(config, section.name))
+    loss = config.loss
+    if loss.warmup_epochs and (loss.kind != "triplet" or not loss.options.get("hardest", True)):
+        raise ValueError("loss.warmup_epochs: expected loss.kind triplet with the hardest negative, or 0")
+    if config.data.shift and config.data.augment != "none":
+        raise ValueError(f"data.shift: expected 0 beside data.augment {config.data.augment}, got {config.data.shift}")
+    finetune_optim(config)
+
+
+def finetune_optim(config: Config) -> OptimConfig:
+    """The section `optim` of the second stage.
+
+    >>> finetune_optim(Config(finetune=FinetuneConfig(optim={"warmup": 0.0}))).lr
+    0.0001
+
+    Raises:
+        ValueError: an unknown key in `finetune.optim`, or a value out of its range.
+    """
+    optim, finetune = config.optim, config.finetune
+    known = [item.name for item in fields(optim)]
+    for name in finetune.optim:
+        if name not in known:
+            raise ValueError(f"finetune.optim: expected keys of optim, got {name!r}{closest(name, known)}")
+    loss_lr = None if optim.loss_lr is None else optim.loss_lr * finetune.lr_factor
+    rates = {"lr": optim.lr * finetune.lr_factor, "loss_lr": loss_lr}
+    changed = dataclasses.replace(optim, **{**rates, **finetune.optim})
+    _check_section("finetune.optim", changed)
+    return changed
+
+
+def _check_section(name: str, section: Any) -> None:
+    for item in fields(section):
+        _check(f"{name}.{item.name}", getattr(section, item.name), item.metadata)
 
 
 def _check(key: str, value: Any, bounds: Any) -> None:
     choices = bounds.get("choices")
     if choices and value not in choices:
         raise ValueError(f"{key}: expected one of {', '.join(choices)}, got {value!r}{closest(str(value), choices)}")
-    if value is None or not bounds:
+    if value is None or choices or not bounds:
         return
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, int | float):
+        raise ValueError(f"{key}: expected a number, got {value!r}")
+    if not math.isfinite(value):
         raise ValueError(f"{key}: expected a finite number, got {value}")
     if "least" in bounds and not value >= bounds["least"]:
         raise ValueError(f"{key}: expected at least {bounds['least']}, got {value}")

@@ -30,21 +30,25 @@ class TrainingData:
     val_relevance: np.ndarray
 
 
-def load_split(config: DataConfig, split: str, n_images: int | None = None) -> ImageTextDataset:
-    """A split of the configured data set, or its first `n_images` images."""
-    dataset = load_dataset(config.name, split=split, root=config.root, image_size=config.image_size, **config.options)
+def load_split(config: DataConfig, split: str, n_images: int | None = None, augment: bool = False) -> ImageTextDataset:
+    """A split of the configured data set, or its first `n_images` images; with random views if those are asked for."""
+    options = {"image_size": config.image_size, **config.options}
+    if augment and config.augment != "none":
+        options["augment"] = config.augment
+    dataset = load_dataset(config.name, split=split, root=config.root, **options)
     if n_images is None or n_images >= dataset.corpus.n_images:
         return dataset
-    return ImageTextDataset(dataset.corpus.select(slice(n_images)), dataset.load_image, dataset.transform)
+    return dataset.select(slice(n_images))
 
 
 def load_data(config: Config) -> TrainingData:
     """Read both splits and fit the relevance."""
     data, kind = config.data, config.loss.relevance
     relevance, val_relevance = relevance_by_name(kind), relevance_by_name(kind)
-    train, val = load_split(data, data.train, data.train_images), load_split(data, data.val, data.val_images)
+    train = load_split(data, data.train, data.train_images, augment=True)
+    val = load_split(data, data.val, data.val_images)
     return TrainingData(
-        ImageInputs(train, data.keep_images),
+        ImageInputs(train, data.keep_images and data.augment == "none"),  # random views need the pictures themselves
         ImageInputs(val, data.keep_images),
         relevance.fit(train.corpus),
         val_relevance.fit(val.corpus).matrix(),

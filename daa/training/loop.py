@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
 from torch.utils.data import DataLoader
 
-from daa.encoders.model import Model, build_model
+from daa.encoders.model import Model
 from daa.encoders.vocabulary import Vocabulary
 from daa.training.batches import Batch, Batches
 from daa.training.checkpoint import (
@@ -26,13 +30,17 @@ from daa.training.checkpoint import (
     save_checkpoint,
     with_prefix,
 )
+from daa.training.collapse import CollapseWatch, vital_signs
 from daa.training.config import Config
 from daa.training.data import TrainingData, load_data
+from daa.training.gradients import Gradients
+from daa.training.models import first_embeddings, new_model
 from daa.training.objective import Objective
 from daa.training.optim import build_optimizer, rate, set_rate
-from daa.training.progress import TrainingProgress
+from daa.training.progress import Board, TrainingProgress, require_tensorboard
 from daa.training.run import RunFolder, read_record
-from daa.training.seeds import reproducible, seed_everything, torch_generator
+from daa.training.seeds import reproducible, seed_everything
+from daa.training.stages import Stage, Verdicts, stages
 from daa.training.validate import validate
 
 
@@ -70,81 +78,140 @@ class _Run:
     def __init__(self, config: Config, folder: RunFolder, data: TrainingData, quiet: bool, threads: int) -> None:
         self.config, self.folder, self.data, self.quiet, self.threads = config, folder, data, quiet, threads
         AcceleratorState._reset_state(True)  # an earlier run of this process may have had another precision
-        self.accelerator = Accelerator(mixed_precision=config.train.precision, cpu=config.train.device == "cpu")
-        if self.accelerator.num_processes > 1:
-            raise ValueError("train: expected one process, since batches are not yet gathered across processes")
+        patient = InitProcessGroupKwargs(timeout=timedelta(hours=6))  # the others wait for a validation
+        self.accelerator = Accelerator(
+            mixed_precision=config.train.precision, cpu=config.train.device == "cpu", kwargs_handlers=[patient]
+        )
+        self.main, processes = self.accelerator.is_main_process, self.accelerator.num_processes
+        if config.train.batch_size < processes:
+            raise ValueError(f"train.batch_size: expected at least one for each of {processes} processes")
         captions = data.train.dataset.corpus.captions
         self.vocabulary = Vocabulary.build(captions, config.encoders.min_word_count)
         seed_everything(config.train.seed, "weights")
-        self.model = new_model(config, self.vocabulary)
+        self.model = new_model(config, self.vocabulary).to(self.accelerator.device)
         self.objective = Objective(config.loss).to(self.accelerator.device)
+        if config.train.tensorboard:
+            require_tensorboard()
+        self.objective.check(*first_embeddings(self.model, data.train))
+        self.gradients = Gradients(self.model, self.objective, self.accelerator, config.train.seed, config.train.chunks)
         relevance = data.relevance if config.loss.daa_weight else None
-        self.batches = Batches(data.train, self.model.tokenize(captions), config, relevance)
-        optimizer = build_optimizer(self.model, self.objective, config.optim)
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
-        folder.begin()
+        share = (self.accelerator.process_index, processes)
+        self.batches = Batches(data.train, self.model.tokenize(captions), config, relevance, share)
+        self.stages = stages(config, self.batches.sampler.steps_per_epoch)
         self.state: dict[str, Any] = {"step": 0, "log_bytes": 0, "seconds": 0.0, "best": None, "validation": None}
+        self.state |= {"stage": 0, "verdicts": {}, "collapse": {}, "stopped": []}
+        self._prepare(self.stages[0])
+        if self.main:
+            folder.begin()
+        self.accelerator.wait_for_everyone()
         if folder.last.exists():
             self._restore()
-        folder.truncate_log(self.state["log_bytes"])
+        if self.main:
+            folder.truncate_log(self.state["log_bytes"])
+        steps = self.accelerator.gather(torch.tensor([self.state["step"]], device=self.accelerator.device)).tolist()
+        if len(set(steps)) > 1:
+            raise ValueError(f"out: expected a folder that all processes see, but they go on from the steps {steps}")
         self.began = time.monotonic() - self.state["seconds"]
 
-    def go(self) -> dict[str, Any]:
-        train, steps = self.config.train, len(self.batches)
-        per_epoch = self.batches.sampler.steps_per_epoch
-        first = self.state["step"]
-        progress = TrainingProgress(steps, first, self.folder.path.name, self.quiet)
-        with progress, open(self.folder.log, "a", encoding="utf-8") as self.log:
-            for batch in self._upcoming(first):
-                last_of_epoch = (batch.step + 1) % per_epoch == 0
-                self._step(batch, steps, per_epoch, log=batch.step % train.log_every == 0 or last_of_epoch)
-                done = self.state["step"] = batch.step + 1
-                progress.step(done)
-                if last_of_epoch and ((done // per_epoch) % train.eval_every == 0 or done == steps):
-                    self._validate(done, done // per_epoch)
-                    progress.validation(done, done // per_epoch, self.state["validation"])
-                if last_of_epoch or done % train.checkpoint_every == 0:
-                    self._save()
-        results = {key: self.state[key] for key in ("best", "validation", "seconds")}
-        return self.folder.write("finished", parameters=sum(p.numel() for p in self.model.parameters()), **results)
+    def _prepare(self, stage: Stage) -> None:
+        """An optimizer for a stage, and what has been seen in it."""
+        self.stage = stage
+        stage.prepare(self.model)
+        self.accelerator.free_memory()  # it would go on to unscale the gradients of an earlier optimizer
+        self.optimizer = self.accelerator.prepare(build_optimizer(self.model, self.objective, stage.optim))
+        self.state["stage"] = stage.number
+        self.verdicts = Verdicts(stage.optim, self.config.train.patience, self.state["verdicts"])
 
-    def _upcoming(self, first: int) -> Iterator[Batch]:
-        steps = range(first, len(self.batches))
+    def go(self) -> dict[str, Any]:
+        first = self.state["step"]
+        progress = TrainingProgress(len(self.batches), first, self.folder.path.name, self.quiet or not self.main)
+        log = self.folder.log if self.main else os.devnull
+        with progress, open(log, "a", encoding="utf-8") as self.log, self._board(first) as self.board:
+            for stage in self.stages:
+                if stage.number > self.stage.number:
+                    self._begin(stage)
+                if stage is self.stage:
+                    self._train(stage, progress)
+        if self.main:
+            results = {key: self.state[key] for key in ("best", "validation", "stopped", "seconds")}
+            parameters = sum(p.numel() for p in self.model.parameters())
+            self.folder.write("finished", parameters=parameters, processes=self.accelerator.num_processes, **results)
+        self.accelerator.wait_for_everyone()
+        return read_record(self.folder.path)
+
+    def _begin(self, stage: Stage) -> None:
+        """Start a later stage from the weights of the one before. Its checkpoint comes before any of its steps."""
+        if self.config.finetune.start == "best":
+            self.accelerator.wait_for_everyone()
+            self._load_weights(load_checkpoint(self.folder.best)[0])
+        self.state["verdicts"] = {}
+        self._prepare(stage)
+        self._write("stage", step=stage.first, stage=stage.number, start=self.config.finetune.start)
+        self._save()
+
+    def _train(self, stage: Stage, progress: TrainingProgress) -> None:
+        train, per_epoch = self.config.train, self.batches.sampler.steps_per_epoch
+        for batch in self._upcoming(self.state["step"], stage.end):
+            last_of_epoch = (batch.step + 1) % per_epoch == 0
+            self._step(batch, stage, per_epoch, log=batch.step % train.log_every == 0 or last_of_epoch)
+            done = self.state["step"] = batch.step + 1
+            progress.step(done)
+            if last_of_epoch and ((done // per_epoch) % train.eval_every == 0 or done == stage.end):
+                self._validate(done, done // per_epoch)
+                progress.validation(done, done // per_epoch, self.state["validation"])
+                if self.verdicts.enough and done < stage.end:
+                    self.state["stopped"].append({"stage": stage.number, "epoch": done // per_epoch})
+                    self.state["step"] = stage.end
+            if last_of_epoch or done % train.checkpoint_every == 0:
+                self._save()
+            if self.state["step"] == stage.end:
+                return
+
+    def _upcoming(self, first: int, end: int) -> Iterator[Batch]:
+        steps = range(first, end)
         loader = DataLoader(self.batches, batch_size=None, sampler=steps, num_workers=self.config.train.workers)
         for batch in loader:
             yield batch.to(self.accelerator.device)
 
-    def _step(self, batch: Batch, steps: int, per_epoch: int, log: bool) -> None:
-        config = self.config
+    def _step(self, batch: Batch, stage: Stage, per_epoch: int, log: bool) -> None:
         torch.set_num_threads(self.threads)  # compiled kernels of numba set it to the number of cores when they run
-        seed_everything(config.train.seed, "step", batch.step)
-        generator = torch_generator(config.train.seed, "samples", batch.step, self.accelerator.device)
-        set_rate(self.optimizer, share := rate(config.optim, batch.step, steps, per_epoch))
-        self.wrapped.train()
-        images, captions = self.wrapped(batch.images, batch.tokens)
-        scores = self.model.similarity(images, captions)
-        parts = self.objective(images, captions, scores, batch.positives, batch.relevance, generator)
-        self.accelerator.backward(parts["loss"])
+        share = rate(stage.optim, batch.step - stage.first, stage.end - stage.first, per_epoch) * self.verdicts.factor
+        set_rate(self.optimizer, share)
+        self.model.train()
+        self.objective.begin_epoch(batch.step // per_epoch)
+        parts, scores, images, captions = self.gradients(batch)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        norm = self.accelerator.clip_grad_norm_(parameters, config.optim.clip or float("inf"))
+        norm = self.accelerator.clip_grad_norm_(parameters, stage.optim.clip or float("inf"))
         if log:
             values = {name: value.item() for name, value in parts.items()}
             if not torch.isfinite(parts["loss"]):
                 raise ValueError(f"train: the loss is {values['loss']} at step {batch.step}; try a lower optim.lr")
-            self._write("step", step=batch.step, lr=share * config.optim.lr, gradient_norm=float(norm), **values)
+            signs = vital_signs(self.objective.contrastive, scores, batch.positives, images, captions)
+            lr = share * stage.optim.lr
+            self._write("step", step=batch.step, lr=lr, gradient_norm=float(norm), **values, **signs)
+            for text in CollapseWatch(self.state["collapse"])(signs):
+                self._write("warning", step=batch.step, text=text)
+                if self.main and not self.quiet:
+                    print(f"{self.folder.path.name}: step {batch.step}: {text}", file=sys.stderr, flush=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
 
     def _validate(self, step: int, epoch: int) -> None:
-        result = {"step": step, "epoch": epoch, **validate(self.model, self.data.val, self.data.val_relevance)}
+        """By the first process; the others wait and hear the result, on which the learning rate may depend."""
+        results = [validate(self.model, self.data.val, self.data.val_relevance) if self.main else None]
+        result = {"step": step, "epoch": epoch, **broadcast_object_list(results)[0]}
         self._write("validation", **result)
+        self.verdicts(result["rsum"])
         self.state["validation"] = result
         best = self.state["best"]
         if best is None or result["rsum"] > best["rsum"]:
             self.state["best"] = result
-            save_checkpoint(self.folder.best, module_tensors(self.model, self.objective), self._header())
+            if self.main:
+                save_checkpoint(self.folder.best, module_tensors(self.model, self.objective), self._header())
 
     def _save(self) -> None:
+        if not self.main:
+            return
         self.log.flush()
         self.state |= {"log_bytes": self.log.tell(), "seconds": time.monotonic() - self.began}
         tensors = module_tensors(self.model, self.objective)
@@ -153,43 +220,39 @@ class _Run:
 
     def _header(self) -> dict[str, Any]:
         scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
-        words = list(self.vocabulary.words)
-        run = {"config": self.config.to_dict(), "vocabulary": words, "threads": self.threads}
+        run: dict[str, Any] = {"config": self.config.to_dict(), "vocabulary": list(self.vocabulary.words)}
+        run |= {"threads": self.threads, "processes": self.accelerator.num_processes}
         return run | {"state": self.state, "scaler": scaler}
 
     def _restore(self) -> None:
         tensors, header = load_checkpoint(self.folder.last)
-        if header["threads"] != self.threads and not self.quiet:
-            print(
-                f"{self.folder.path.name}: was trained on {header['threads']} threads and goes on with "
-                f"{self.threads}; its weights will differ in the last bits",
-                file=sys.stderr,
-            )
-        self.model.load_state_dict(part(tensors, "model"))
-        self.objective.load_state_dict(part(tensors, "objective"))
+        for name, now in (("threads", self.threads), ("processes", self.accelerator.num_processes)):
+            before = header.get(name, 1)
+            if before != now and self.main and not self.quiet:
+                print(
+                    f"{self.folder.path.name}: was trained on {before} {name} and goes on with {now}; "
+                    "its weights will differ in the last bits",
+                    file=sys.stderr,
+                )
+        self._load_weights(tensors)
+        self.state |= header["state"]
+        self._prepare(self.stages[self.state["stage"]])
         restore_optimizer(self.optimizer, part(tensors, "optimizer"))
         if self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(header["scaler"])
-        self.state = header["state"]
+
+    def _load_weights(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.model.load_state_dict(part(tensors, "model"))
+        self.objective.load_state_dict(part(tensors, "objective"))
+
+    def _board(self, first: int) -> Any:
+        return Board(self.folder.board, first) if self.main and self.config.train.tensorboard else nullcontext()
 
     def _write(self, kind: str, **values: Any) -> None:
         self.log.write(json.dumps({"kind": kind, **values}, allow_nan=False) + "\n")
         self.log.flush()
-
-
-def new_model(config: Config, vocabulary: Vocabulary) -> Model:
-    """The untrained model of a configuration."""
-    encoders = config.encoders
-    return build_model(
-        encoders.image,
-        encoders.text,
-        vocabulary,
-        encoders.embedding_dim,
-        encoders.image_options,
-        encoders.text_options,
-        encoders.similarity,
-        encoders.similarity_options,
-    )
+        if self.board:
+            self.board.write(kind, values)
 
 
 def load_run(out: str | Path, which: str = "best") -> tuple[Model, Config]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from functools import partial
+from typing import Any
 
 import torch
+from adamp import AdamP
 from torch import nn
 
+from daa.encoders.model import closest
 from daa.training.config import OptimConfig
 
 
 def build_optimizer(model: nn.Module, objective: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """An optimizer over the encoders and the loss's own parameters.
+    """An optimizer over what is not frozen in the model, and the loss's own parameters.
 
-    Weight decay applies to matrices and filters of the encoders only: not to biases, norms or the loss's parameters.
+    Weight decay applies to matrices and filters of the model only: not to biases, norms or the loss's parameters.
     Each group keeps its highest rate as `"peak"`.
+
+    Raises:
+        ValueError: an option that the optimizer does not have.
     """
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -23,26 +31,33 @@ def build_optimizer(model: nn.Module, objective: nn.Module, config: OptimConfig)
         {"params": list(objective.parameters()), "lr": config.loss_lr or config.lr, "weight_decay": 0.0},
     ]
     groups = [dict(group, peak=group["lr"]) for group in groups if group["params"]]
-    if config.name == "sgd":
-        return torch.optim.SGD(groups, momentum=0.9)
-    return {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.name](groups)
+    known = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamp": AdamP}
+    make: Any = partial(torch.optim.SGD, momentum=0.9) if config.name == "sgd" else known[config.name]
+    allowed = [name for name in inspect.signature(make).parameters if name not in ("params", "lr", "weight_decay")]
+    for option in config.options:
+        if option not in allowed:
+            raise ValueError(
+                f"optim.options: {config.name} takes {', '.join(allowed)}, not {option!r}{closest(option, allowed)}"
+            )
+    return make(groups, **config.options)
 
 
 def rate(config: OptimConfig, step: int, steps: int, steps_per_epoch: int) -> float:
     """The learning rate of a step as a share of the highest one, in (0, 1].
 
-    It rises linearly over the first `warmup * steps` steps, then follows the schedule.
+    It rises linearly over the first `warmup * steps` steps, or `warmup_epochs` epochs, then follows the schedule.
+    What "plateau" takes off comes on top: it depends on validations, not on the step.
 
     >>> [round(rate(OptimConfig(warmup=0.5), step, 4, 1), 2) for step in range(4)]
     [0.5, 1.0, 0.85, 0.15]
     """
-    warmup = round(config.warmup * steps)
+    warmup = round(config.warmup_epochs * steps_per_epoch) if config.warmup_epochs else round(config.warmup * steps)
     if step < warmup:
         return (step + 1) / warmup
     if config.schedule == "cosine":
         return (1 + math.cos(math.pi * (step - warmup + 0.5) / (steps - warmup))) / 2
     if config.schedule == "step":
-        return 0.1 ** (step // (steps_per_epoch * config.step_epochs))
+        return config.factor ** (step // (steps_per_epoch * config.step_epochs))
     return 1.0
 
 

@@ -1,8 +1,9 @@
-"""Progress on a terminal, plain lines elsewhere, nothing where nothing was asked for."""
+"""Progress on a terminal, plain lines elsewhere, TensorBoard or nothing where that was asked for."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -53,3 +54,49 @@ class TrainingProgress:
             self.bar.update(self.task, completed=step, note=text)
         elif not self.quiet:
             print(f"{self.name}: step {step}/{self.steps}, {text}", file=sys.stderr, flush=True)
+
+
+def require_tensorboard() -> Any:
+    """TensorBoard's writer.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "train.tensorboard: TensorBoard is not installed; pip install 'daa[tensorboard]'"
+        ) from None
+    return SummaryWriter
+
+
+class Board:
+    """The log of a run for TensorBoard.
+
+    Args:
+        folder: where the event files go.
+        first: step from which the run goes on; what a killed run wrote from there on is dropped by TensorBoard.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        self.writer = require_tensorboard()(str(folder), purge_step=first)
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.writer.close()
+
+    def write(self, kind: str, values: dict[str, Any]) -> None:
+        """Note a line of the log: its numbers under `kind/name`, or `kind/direction/name`; its text as text."""
+        step = values["step"]
+        for name, value in values.items():
+            nested = value if isinstance(value, dict) else {"": value}
+            for inner, number in nested.items():
+                tag = "/".join(filter(None, (kind, name, inner)))
+                if isinstance(number, str):
+                    self.writer.add_text(tag, number, step)
+                elif name != "step":
+                    self.writer.add_scalar(tag, number, step)
+        self.writer.flush()

@@ -11,7 +11,7 @@ from typing import Any
 from daa.files import provenance, write_json
 from daa.training.config import Config
 
-HARMLESS = ("train.checkpoint_every", "train.workers", "data.keep_images", "data.root")
+HARMLESS = ("train.checkpoint_every", "train.workers", "train.tensorboard", "data.keep_images", "data.root")
 """Keys that may differ between a run and its resumption, since no weight depends on them."""
 
 
@@ -19,7 +19,8 @@ class RunFolder:
     """A folder that holds one run and no other.
 
     `config` in `run.json` says what the run is, `log.jsonl` has one line a logged step or validation,
-    `last.safetensors` is where it goes on, `best.safetensors` the weights with the highest rsum in a validation.
+    `last.safetensors` is where it goes on, `best.safetensors` the weights with the highest rsum in a validation, and
+    `tensorboard/` the log once more, if that was asked for.
 
     Args:
         path: the folder. Nothing is written before `begin`.
@@ -54,6 +55,8 @@ class RunFolder:
         if self.restart:
             for file in (self.record, self.log, self.last, self.best):
                 file.unlink(missing_ok=True)
+            for events in self.board.glob("events.out.tfevents.*"):
+                events.unlink()
         for aside in self.path.glob(".*.safetensors"):
             aside.unlink()  # what a killed run was writing
         if not self.record.exists():
@@ -63,9 +66,10 @@ class RunFolder:
     log = property(lambda self: self.path / "log.jsonl")
     last = property(lambda self: self.path / "last.safetensors")
     best = property(lambda self: self.path / "best.safetensors")
+    board = property(lambda self: self.path / "tensorboard")
 
     def _check_same(self, before: dict[str, Any]) -> None:
-        now, then = _flat(self.config.to_dict()), _flat(before)
+        now, then = _flat(self.config.to_dict()), _flat(Config().to_dict()) | _flat(before)
         different = [
             f"{key} (there {then.get(key)!r}, now {now.get(key)!r})"
             for key in sorted(now.keys() | then.keys())
@@ -114,7 +118,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
 
 
 def read_log(path: str | Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The lines of a run's log, all of them or those of one kind ("step" or "validation")."""
+    """The lines of a run's log, all of them or those of one kind ("step", "validation", "stage", "warning")."""
     return [line for line in _lines(Path(path) / "log.jsonl") if kind in (None, line["kind"])]
 
 

@@ -82,7 +82,7 @@ def test_images_belong_to_their_captions() -> None:
 def test_shifting_moves_without_wrapping(pixels: int) -> None:
     image = torch.zeros(200, 1, 9, 9)
     image[:, :, 4, 4] = 1
-    shifted = _shifted(image, pixels, np.random.default_rng(0))
+    shifted = _shifted(image, pixels, np.random.default_rng(0).integers(0, 2 * pixels + 1, size=(200, 2)))
     where = shifted.flatten(1).argmax(1)
     moves = {(int(w) // 9 - 4, int(w) % 9 - 4) for w in where}
     assert shifted.sum() == 200

@@ -1,0 +1,119 @@
+"""What the head of a frozen image encoder sees, kept on the disk once, so that training opens no picture any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import nn
+
+from daa.datasets.base import ImageTextDataset
+from daa.datasets.feature_cache import write_features
+from daa.encoders.inputs import ImageInputs
+from daa.encoders.model import build_image_encoder
+from daa.training.config import Config
+from daa.training.data import load_split
+from daa.training.seeds import reproducible, seed_everything
+
+OF_THE_BODY = ("backbone", "weights", "frozen", "batch_norm")
+"""Options of an image encoder that have no meaning once its features are there."""
+
+
+class FeatureBlocks:
+    """Features of a data set's images by blocks, from any image on, as `write_features` asks for them.
+
+    Args:
+        dataset: where the images come from.
+        encoder: an image encoder with `body_features`, on the device to compute on.
+        batch_size: images at a time.
+        progress: called with the number of images just done.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageTextDataset,
+        encoder: nn.Module,
+        batch_size: int = 32,
+        progress: Callable[[int], None] = lambda n_images: None,
+    ) -> None:
+        self.inputs, self.encoder = ImageInputs(dataset, keep=False), encoder.eval()
+        self.batch_size, self.progress = batch_size, progress
+
+    @torch.no_grad()
+    def __call__(self, first: int) -> Iterator[Float32[np.ndarray, "images places features"]]:
+        self.progress(first)
+        device = next(self.encoder.parameters()).device
+        body_features: Callable[..., torch.Tensor] = self.encoder.body_features  # type: ignore[assignment]
+        for start in range(first, len(self.inputs), self.batch_size):
+            images = self.inputs.batch(np.arange(start, min(start + self.batch_size, len(self.inputs))))
+            yield body_features(images.to(device)).float().cpu().numpy()
+            self.progress(len(images))
+
+
+def cache_features(
+    config: Config,
+    folder: str | PathLike[str],
+    *,
+    dtype: str = "float16",
+    batch_size: int = 32,
+    progress: Callable[[str, int, int], None] = lambda split, n_images, of: None,
+) -> Config:
+    """Write the features of all three splits of a configuration in SCAN's layout; returns one that trains on them.
+
+    The pictures are those of the evaluation: what is kept has no random views, and the encoder below the head stays as
+    it is. Interrupted, the same call goes on where it stopped; what is there already is not made again.
+
+    Args:
+        config: its image encoder must have features to keep, as torchvision's networks do.
+        folder: where to.
+        dtype: `"float16"` halves the size, at a relative error of 5e-4; `"float32"` is exact.
+        batch_size: images at a time.
+        progress: called with the split, the number of images just done, and of how many.
+
+    Raises:
+        ValueError: an encoder without such features, a configuration that fine-tunes it, or a folder that holds
+            features of other images or of another encoder.
+    """
+    name = config.encoders.image
+    if config.finetune.epochs:
+        raise ValueError("finetune.epochs: expected 0, since an encoder whose features are kept cannot be fine-tuned")
+    with reproducible():
+        seed_everything(config.train.seed, "weights")
+        encoder = build_image_encoder(name, config.encoders.embedding_dim, config.encoders.image_options)
+    if not hasattr(encoder, "body_features"):
+        raise ValueError(f"encoders.image: expected one of torchvision's networks, such as resnet50, got {name!r}")
+    encoder.to("cuda" if torch.cuda.is_available() and config.train.device == "auto" else "cpu")
+    data, options = config.data, config.encoders.image_options
+    seed = "" if options.get("weights") else f", seed {config.train.seed}"
+    body = {key: options[key] for key in OF_THE_BODY if key in options}
+    wanted = {data.train: data.train_images, data.val: data.val_images}
+    for split in dict.fromkeys((data.train, data.val, data.test)):
+        dataset = load_split(data, split, wanted.get(split))
+        of = dataset.corpus.n_images
+        blocks = FeatureBlocks(
+            dataset,
+            encoder,
+            batch_size,
+            lambda n, split=split, of=of: progress(split, n, of),  # type: ignore[misc]
+        )
+        made_by = f"{name} {body}, {data.image_size} px{seed}"
+        written = write_features(folder, split, blocks, dataset.corpus, dtype=dtype, made_by=made_by)
+    n_features = np.load(written, mmap_mode="r").shape[-1]
+    return replace(
+        config,
+        data=replace(
+            data, name="precomputed", root=str(folder), options={}, augment="none", train_images=None, val_images=None
+        ),
+        encoders=replace(
+            config.encoders, image="features", image_options=_of_the_head(options) | {"features": n_features}
+        ),
+    )
+
+
+def _of_the_head(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in OF_THE_BODY}
