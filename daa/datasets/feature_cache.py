@@ -83,9 +83,13 @@ def _write_rows(part: Path, notes: Path, rows: Callable[[int], Iterable[Any]], m
         file.truncate(state["bytes"] if done else 0)
         file.seek(0, os.SEEK_END)
         for block in rows(done) if done < n else ():
-            values = np.asarray(block, dtype=np.float32).astype(dtype)
-            if values.ndim != 3 or list(values.shape[1:]) != state.setdefault("row", list(values.shape[1:])):
-                raise ValueError(f"rows: expected blocks [images, {state.get('row')}], got shape {values.shape}")
+            with np.errstate(over="ignore"):  # it is refused below
+                values = np.asarray(block, dtype=np.float32).astype(dtype)
+            row = state.get("row") or (list(values.shape[1:]) if values.ndim == 3 else ["places", "features"])
+            if list(values.shape[1:]) != row:
+                expected = ", ".join(map(str, row))
+                raise ValueError(f"rows: expected blocks [images, {expected}], got shape {values.shape}")
+            state["row"] = row
             if done + len(values) > n:
                 raise ValueError(f"rows: expected one row for each of {n} images, got more")
             if not np.isfinite(values).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,16 @@ def karpathy_dataset(
 
 def karpathy_files(name: str, split: str, folder: Path) -> list[str]:
     """The image files of a whole split, in its order: `"val2014/COCO_val2014_000000391895.jpg"`, ..."""
-    return [_file(record) for record in _records(name, split, _json_path(name, folder), None)]
+    return [record.file for record in _records(name, split, _json_path(name, folder), None)]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An image: its file, its identifier, and (identifier, text) of its captions."""
+
+    file: str
+    image_id: int
+    captions: tuple[tuple[int, str], ...]
 
 
 def _folder(name: str, root: str | PathLike[str] | None) -> Path:
@@ -112,18 +121,17 @@ def _corpus(
     manifest = read_manifest(folder)
     subset = manifest["subsets"].get(split) if manifest else None
     records = _records(name, split, _json_path(name, folder), subset)[:n_images]
-    sentences = [record["sentences"][:captions_per_image] for record in records]
-    files = [_file(record) for record in records]
-    image_ids = [int(record["cocoid"] if name == "coco" else record["imgid"]) for record in records]
+    captions = [record.captions[:captions_per_image] for record in records]
+    files, image_ids = [record.file for record in records], [record.image_id for record in records]
     seen, label_names = instance_labels([], [])
     if name == "coco" and labels is not False and (labels or split != "train"):
         parts = {file.split("/")[0] for file in files}
         seen, label_names = instance_labels(_instance_files(folder, parts, labels is True), image_ids)
     corpus = CaptionCorpus(
-        captions=[" ".join(sentence["raw"].split()) for group in sentences for sentence in group],
-        image_of_caption=np.repeat(np.arange(len(records)), [len(group) for group in sentences]),
+        captions=[text for group in captions for _, text in group],
+        image_of_caption=np.repeat(np.arange(len(records)), [len(group) for group in captions]),
         image_ids=image_ids,
-        caption_ids=[int(sentence["sentid"]) for group in sentences for sentence in group],
+        caption_ids=[identifier for group in captions for identifier, _ in group],
         labels=seen,
         label_names=label_names,
         name=f"{name} {split}",
@@ -134,22 +142,18 @@ def _corpus(
     return corpus, files
 
 
-def _records(name: str, split: str, path: Path, subset: list[str] | None) -> list[dict[str, Any]]:
+def _records(name: str, split: str, path: Path, subset: list[str] | None) -> list[_Record]:
     """The images of a split, or of the part of it that was downloaded, in the split's order."""
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
     try:
-        records = json.loads(path.read_bytes(), object_hook=_without_tokens)["images"]
-        records = [record for record in records if record["split"] in SPLITS[split]]
-        if name == "coco" and split == "test":
-            records = _in_order_of_eccv_caption(records, path, subset is None)
-        files = {_file(record): record for record in records}
-        if any(not record["sentences"] for record in records):
-            raise ValueError("an image without sentences")
-    except (KeyError, TypeError, AttributeError) as error:
+        content = json.loads(path.read_bytes(), object_hook=_without_tokens)["images"]
+        records = [_record(name, image) for image in content if image["split"] in SPLITS[split]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: expected Karpathy's dataset_{name}.json, got {error!r}; get it again") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: expected Karpathy's dataset_{name}.json, got {error}; get it again") from None
+    if name == "coco" and split == "test":
+        records = _in_order_of_eccv_caption(records, path, subset is None)
+    files = {record.file: record for record in records}
     if subset is not None:
         unknown = [file for file in subset if file not in files]
         if unknown:
@@ -170,24 +174,27 @@ def _without_tokens(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _file(record: Mapping[str, Any]) -> str:
-    return "/".join(part for part in (record.get("filepath"), record["filename"]) if part)
+def _record(name: str, image: Mapping[str, Any]) -> _Record:
+    captions = tuple((int(sentence["sentid"]), " ".join(sentence["raw"].split())) for sentence in image["sentences"])
+    if not captions:
+        raise ValueError(f"no sentence for {image['filename']}")
+    file = "/".join(part for part in (image.get("filepath"), image["filename"]) if part)
+    return _Record(file, int(image["cocoid" if name == "coco" else "imgid"]), captions)
 
 
-def _in_order_of_eccv_caption(records: list[dict[str, Any]], path: Path, whole: bool) -> list[dict[str, Any]]:
+def _in_order_of_eccv_caption(records: list[_Record], path: Path, whole: bool) -> list[_Record]:
     """Images, and the first five captions of each, in the order of `coco_test_ids.npy`."""
     place = {identifier: c for c, identifier in enumerate(coco_test_caption_ids().tolist())}
+    ordered = []
     for record in records:
-        first = [sentence["sentid"] for sentence in record["sentences"][:5]]
-        if any(identifier not in place for identifier in first):
-            raise ValueError(f"{path}: image {record['cocoid']} is not of the COCO 5K test split of eccv_caption")
-        record["sentences"][:5] = sorted(record["sentences"][:5], key=lambda sentence: place[sentence["sentid"]])
-    ordered = sorted(records, key=lambda record: place[record["sentences"][0]["sentid"]])
-    if whole:
-        n_found = sum(len(record["sentences"][:5]) for record in ordered)
-        if n_found != len(place):
-            raise ValueError(f"{path}: expected the {len(place):,} captions of the COCO 5K test split, got {n_found:,}")
-    return ordered
+        first = record.captions[:5]
+        if any(identifier not in place for identifier, _ in first):
+            raise ValueError(f"{path}: image {record.image_id} is not of the COCO 5K test split of eccv_caption")
+        first = tuple(sorted(first, key=lambda caption: place[caption[0]]))
+        ordered.append(replace(record, captions=first + record.captions[5:]))
+    if whole and sum(len(record.captions[:5]) for record in ordered) != len(place):
+        raise ValueError(f"{path}: expected the {len(place):,} captions of the COCO 5K test split, got others")
+    return sorted(ordered, key=lambda record: place[record.captions[0][0]])
 
 
 def _instance_files(folder: Path, parts: set[str], required: bool) -> list[Path]:
