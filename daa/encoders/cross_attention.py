@@ -40,8 +40,9 @@ class SAF(CrossAttention):
         regions: int = 36,
         dropout: float = 0.4,
         block: int | None = None,
+        recompute: bool = True,
     ) -> None:
-        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block)
+        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block, recompute)
         self.gate = nn.Linear(sim_dim, 1)
         self.norm = CaptionNorm(1)
         self.apply(initialise_linear)
@@ -120,8 +121,9 @@ class SGR(CrossAttention):
         regions: int = 36,
         dropout: float = 0.4,
         block: int | None = None,
+        recompute: bool = True,
     ) -> None:
-        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block)
+        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block, recompute)
         self.steps = nn.ModuleList(GraphStep(sim_dim) for _ in range(steps))
         self.apply(initialise_linear)
 
@@ -147,5 +149,6 @@ class GraphStep(nn.Module):
         """The first `receivers` nodes after the step."""
         to = nodes[:, :receivers]
         left = F.linear(to, self.key.weight.T @ self.query.weight, self.query.bias @ self.key.weight)
-        edges = (left @ nodes.mT + (to @ (self.key.bias @ self.query.weight))[..., None]).softmax(dim=-1)
-        return self.update(edges @ nodes).relu()
+        logits = nodes @ left.mT + (to @ (self.key.bias @ self.query.weight))[:, None]
+        edges = logits.softmax(dim=1)  # [pairs, from, to]: along short rows it would be several times slower
+        return self.update(edges.mT @ nodes).relu()
