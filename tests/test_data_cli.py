@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daa import cli
-from daa.datasets import download, load_dataset
+from daa.datasets import load_dataset, receive
 from tests.datasets.fakes import publish
 from tests.datasets.server import serving
 
@@ -24,7 +24,7 @@ def server():
 def daa(monkeypatch, capsys, tmp_path, server):
     """Runs `daa data ...` in an empty folder against the server; gives exit code, stdout and stderr."""
     publish(server, monkeypatch)
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
     monkeypatch.chdir(tmp_path)
 

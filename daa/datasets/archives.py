@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from daa.datasets.download import require_space
+from daa.datasets.space import require_space
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from daa.datasets.download import require_space
 from daa.datasets.registry import MEAN_COCO_IMAGE, MEAN_PART_OF_DISK, SOURCES
+from daa.datasets.space import require_space
 from daa.datasets.transfer import Transfer
 
 INSTANCES = ("instances_train2014.json", "instances_val2014.json")

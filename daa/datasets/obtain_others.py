@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from daa.datasets.download import require_space
 from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids
 from daa.datasets.obtain import into, obtain_coco
 from daa.datasets.registry import BY_HAND, SOURCES
+from daa.datasets.space import require_space
 from daa.datasets.transfer import Transfer, check_picture
 from daa.files import atomic_write
 

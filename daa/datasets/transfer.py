@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from daa.datasets.archives import unpack
-from daa.datasets.download import DownloadError, NoSpaceError, fetch, file_digest, readable
+from daa.datasets.download import DownloadError, NoSpaceError, fetch, readable
 from daa.datasets.folders import read_manifest, write_manifest
+from daa.datasets.receive import file_digest
 from daa.datasets.registry import COCO_IMAGES, SOURCES
 from daa.datasets.verify import MISSING, damaged_files
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from daa.datasets.download import file_digest
 from daa.datasets.folders import MANIFEST, read_manifest
+from daa.datasets.receive import file_digest
 
 MISSING = "missing"
 

@@ -15,7 +15,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from daa.datasets import download
+from daa.datasets import download, receive
 from daa.datasets.download import DownloadError, fetch, require_space
 
 BODY = np.random.default_rng(0).bytes(1_000_000)
@@ -25,8 +25,8 @@ SOON = {"timeout": 5.0, "retries": 2}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(download, "CHUNK", 10_000)
+    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(receive, "CHUNK", 10_000)
     monkeypatch.delenv("DAA_MIRROR", raising=False)
 
 
@@ -262,10 +262,10 @@ def test_two_at_once_fetch_once(there, server):
 def test_a_killed_process_leaves_a_part_to_go_on_from(there, server):
     url, path = there
     server.faults["/a.bin"] = [("slow", 20)]
-    code = (  # the module alone: the package would import torch
-        "import importlib.util as util; "
-        f"spec = util.spec_from_file_location('download', {download.__file__!r}); "
-        f"module = util.module_from_spec(spec); spec.loader.exec_module(module); module.fetch({url!r}, {str(path)!r})"
+    folder = os.path.dirname(download.__file__)
+    code = (  # the modules alone: the package would import torch
+        "import sys, types; package = sys.modules['daa.datasets'] = types.ModuleType('daa.datasets'); "
+        f"package.__path__ = [{folder!r}]; from daa.datasets.download import fetch; fetch({url!r}, {str(path)!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     part = path.with_name("a.bin.part")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daa.datasets import download, load_corpus, load_dataset, transfer
+from daa.datasets import load_corpus, load_dataset, receive, transfer
 from daa.datasets.download import DownloadError
 from daa.datasets.obtain import obtain_coco
 from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
@@ -25,8 +25,8 @@ TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if s
 @pytest.fixture(autouse=True)
 def published(server, monkeypatch):
     publish(server, monkeypatch)
-    monkeypatch.setattr(download, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(download, "CHUNK", 100)
+    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(receive, "CHUNK", 100)
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
 
 
@@ -174,14 +174,14 @@ def test_space_is_checked_before_anything_is_asked_for(server, to, monkeypatch, 
 def test_a_disk_that_fills_up_among_the_images(server, to, tmp_path, monkeypatch):
     """Writing fails for a while, as on a full disk; afterwards the same command ends well."""
     full = threading.Event()
-    real = download._append
+    real = receive._append
 
     def append(job, url, response, total):
         if full.is_set() and job.target.suffix == ".jpg":
             raise OSError(errno.ENOSPC, "No space left on device")
         real(job, url, response, total)
 
-    monkeypatch.setattr(download, "_append", append)
+    monkeypatch.setattr(receive, "_append", append)
     full.set()
     with pytest.raises(DownloadError, match=r"the disk is full.*make room and the same command"):
         obtain_coco(to(), ["train"], subset=8, instances=False)

@@ -146,7 +146,7 @@ def test_what_is_cached_is_read_back(tmp_path, dtype):
         write_features(tmp_path, "train", lambda start: pytest.fail("read again"), CORPUS, dtype=dtype, made_by="x")
         == path
     )
-    with pytest.raises(ValueError, match=r"train_ims.npy: holds features of other images or another encoder"):
+    with pytest.raises(ValueError, match=r"train_ims.npy: holds features of other images or of another encoder"):
         write_features(tmp_path, "train", blocks, CORPUS, dtype=dtype, made_by="y")
 
 
