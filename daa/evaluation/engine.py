@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -56,7 +57,9 @@ class DaskEngine:
         except ModuleNotFoundError:
             raise ModuleNotFoundError('engine: "dask" needs the package dask; pip install "daa[dask]"') from None
         self._cluster = None
-        if scheduler is None:
+        if scheduler is not None:
+            _check_that_it_answers(scheduler)
+        else:
             with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
                 self._cluster = distributed.LocalCluster(
                     n_workers=n_workers or os.cpu_count() or 1,
@@ -66,19 +69,7 @@ class DaskEngine:
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )
-        try:
-            with _quiet("distributed"):
-                self.client = distributed.Client(
-                    scheduler if self._cluster is None else self._cluster,
-                    timeout=SECONDS_TO_ANSWER,
-                    set_as_default=False,
-                )
-        except (OSError, ValueError, TypeError) as error:
-            reason = str(error).split("\n")[0]
-            raise ConnectionError(
-                f"scheduler: no Dask scheduler answers at {scheduler} ({reason}); start one with `dask scheduler`, "
-                f"and give its address as tcp://host:port"
-            ) from None
+        self.client = distributed.Client(self._cluster or scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
         try:
             self._wait_for_a_worker(SECONDS_TO_ANSWER)
         except BaseException:
@@ -181,6 +172,23 @@ def open_engine(engine: str | Runner, scheduler: str | None = None) -> Iterator[
     else:
         with DaskEngine(scheduler) as opened:
             yield opened
+
+
+def _check_that_it_answers(scheduler: str) -> None:
+    """Refuse an address where nobody listens at once and in one line, which Dask's own client does not."""
+    protocol, separator, place = scheduler.partition("://")
+    host, _, port = place.rstrip("/").rpartition(":")
+    try:
+        if protocol == "inproc":  # a cluster within this process
+            return
+        if not separator or not host or not port.isdecimal():
+            raise ValueError("that is no address")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError, ValueError) as error:
+        raise ConnectionError(
+            f"scheduler: no Dask scheduler answers at {scheduler} ({error}); start one with `dask scheduler`, and give "
+            f"its address as tcp://host:port"
+        ) from None
 
 
 @contextmanager
