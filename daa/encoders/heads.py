@@ -105,9 +105,9 @@ class PCMEHead(nn.Module):
 
         log sigma = U b(x) + u + spread(x),  log_var = 2 log sigma
 
-    with an attention pooling b of its own. The paper's head outputs log sigma, since it draws mean + sigma * noise; we
-    keep log_var = 2 log sigma, so that a value of its logs is half of ours: its -6.6 at the end of training is a log_var
-    of -13.2. (Its KL term takes log sigma for the log-variance; ours, on log_var, does not.)
+    with an attention pooling b of its own. The paper's head outputs log sigma, for it draws mean + sigma * noise. We
+    keep log_var = 2 log sigma, twice what stands in its logs: their -6.6 at the end of training is a log_var of -13.2.
+    (Its KL term takes log sigma for the log-variance; ours, on log_var, does not.)
 
     Args:
         summary: makes one vector of the local features, for the mean.

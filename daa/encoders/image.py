@@ -102,9 +102,7 @@ class TorchvisionEncoder(PretrainedEncoder):
     def pretrained(self) -> nn.Module:
         return self.body
 
-    def body_features(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> Float[Tensor, "batch places channels"]:
+    def body_features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
         """What the head sees: one vector a place of the last map, row by row. Of a frozen network it can be kept."""
         x = self.body(((images - self.center) / self.scale).contiguous(memory_format=torch.channels_last))
         return x.flatten(2).transpose(1, 2)

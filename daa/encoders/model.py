@@ -12,25 +12,44 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from daa.encoders.image import ConvSmall, ResNet
+from daa.encoders.bert import BERTText
+from daa.encoders.cross_attention import SAF, SGR
+from daa.encoders.image import ConvSmall, FeatureEncoder, TorchvisionEncoder
+from daa.encoders.local import Regions, WordGRU
+from daa.encoders.sentence import SentenceGRU
 from daa.encoders.text import BagText, ConvText, GRUText
 from daa.encoders.vocabulary import Vocabulary
 from daa.similarity import CosineSimilarity, MaxCosineSimilarity
 
 IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "conv-small": ConvSmall,
-    **{depth: partial(ResNet, depth) for depth in ("resnet18", "resnet50", "resnet101", "resnet152")},
+    **{name: partial(TorchvisionEncoder, name) for name in ("resnet18", "resnet50", "resnet101", "resnet152")},
+    "torchvision": TorchvisionEncoder,
+    "features": FeatureEncoder,
+    "regions": Regions,
 }
 """Image encoders by name: called with `embedding_dim` and options; map a batch of images to an `Embedding`."""
 
-TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {"gru": GRUText, "conv": ConvText, "bag": BagText}
+TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "gru": GRUText,
+    "conv": ConvText,
+    "bag": BagText,
+    "sentence-gru": SentenceGRU,
+    "bert": BERTText,
+    "words": WordGRU,
+}
 """Text encoders by name: called with a `Vocabulary`, `embedding_dim` and options.
 
 `tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` an `Embedding`.
 """
 
 
-SIMILARITIES: dict[str, Callable[..., nn.Module]] = {"cosine": CosineSimilarity, "max-cosine": MaxCosineSimilarity}
+SIMILARITIES: dict[str, Callable[..., nn.Module]] = {
+    "cosine": CosineSimilarity,
+    "max-cosine": MaxCosineSimilarity,
+    "saf": SAF,
+    "sgr": SGR,
+}
 """Similarities by name: called with options, `embedding_dim` among them where they ask for it.
 
 `forward(images, captions)` maps two embeddings of the kind it needs to scores [images, captions].
@@ -106,10 +125,17 @@ def build_model(
     >>> model.encode_captions(["a dog", "dog"]).mean.shape
     torch.Size([2, 8])
     """
-    image_encoder = _build(IMAGE_ENCODERS, image, "encoders.image", (), embedding_dim, image_options or {})
+    image_encoder = build_image_encoder(image, embedding_dim, image_options)
     text_encoder = _build(TEXT_ENCODERS, text, "encoders.text", (vocabulary,), embedding_dim, text_options or {})
     compare = _build(SIMILARITIES, similarity, "encoders.similarity", (), embedding_dim, similarity_options or {})
     return Model(image_encoder, text_encoder, compare)
+
+
+def build_image_encoder(
+    image: str, embedding_dim: int = 256, image_options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """An image encoder alone, from its name in `IMAGE_ENCODERS`; arguments as for `build_model`."""
+    return _build(IMAGE_ENCODERS, image, "encoders.image", (), embedding_dim, image_options or {})
 
 
 def _build(

@@ -95,8 +95,9 @@ def torchvision_weights(backbone: str, weights: str) -> dict[str, Tensor]:
     path = Path(weights).expanduser()
     if weights.isidentifier() and not path.exists():
         url = weights_url(backbone, weights)
-        path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
-        _make_present(path, url)
+        path = checkpoints() / url.rpartition("/")[2]
+        otherwise = ", or give weights: FILE of your own, or null for random ones"
+        obtain(url, path, path.stem.rpartition("-")[2], otherwise)
     elif not path.is_file():
         raise FileNotFoundError(f"weights: expected a file or a name such as IMAGENET1K_V1, but there is no {weights}")
     return read_state(path)
@@ -116,23 +117,40 @@ def weights_url(backbone: str, weights: str) -> str:
     return known[weights].url
 
 
-def _make_present(path: Path, url: str) -> None:
-    prefix = path.stem.rpartition("-")[2]
+def checkpoints() -> Path:
+    """The folder of torch.hub's downloaded weights: `$TORCH_HOME/hub/checkpoints`, or the same in `~/.cache/torch`."""
+    return Path(torch.hub.get_dir(), "checkpoints")
+
+
+def obtain(url: str, path: Path, sha256_begins: str = "", otherwise: str = "") -> None:
+    """Have a file at `path`, from the network if need be.
+
+    Args:
+        url: where it comes from.
+        path: where it goes.
+        sha256_begins: what its SHA-256 must begin with, in hexadecimal.
+        otherwise: what else can be done where there is no network, for the message.
+
+    Raises:
+        FileNotFoundError: it is not there and cannot be had; the message says what to put where.
+        DownloadError: what is there has another SHA-256.
+    """
 
     def check(file: Path) -> None:
         digest = file_digest(file, "sha256")
-        if not digest.startswith(prefix):
-            raise ValueError(f"expected a SHA-256 that begins with {prefix}, got {digest[:8]}")
+        if not digest.startswith(sha256_begins):
+            raise ValueError(f"expected a SHA-256 that begins with {sha256_begins}, got {digest[:8]}")
 
     there = path.is_file()
     try:
-        fetch(url, path, check=check)
+        fetch(url, path, check=check if sha256_begins else None)
     except DownloadError as error:
         if there:
             raise
+        begins = f" (SHA-256 begins with {sha256_begins})" if sha256_begins else ""
         raise FileNotFoundError(
-            f"weights: no {path.name} here and none to be had; put {url} (SHA-256 begins with {prefix}) at {path}, or "
-            f"give another file as weights: FILE, or null for random ones ({error})"
+            f"weights: no {path.name} here and none to be had ({str(error).partition('; ')[0]}); put {url}{begins} at "
+            f"{path}{otherwise}"
         ) from None
 
 

@@ -56,7 +56,7 @@ class LastState(nn.Module):
     ) -> None:
         super().__init__()
         if bidirectional and embedding_dim % 2:
-            raise ValueError(f"embedding_dim: expected an even number for a GRU in both directions, got {embedding_dim}")
+            raise ValueError(f"embedding_dim: expected an even number for two directions, got {embedding_dim}")
         self.as_released = as_released
         hidden = embedding_dim // 2 if bidirectional else embedding_dim
         self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=bidirectional)
