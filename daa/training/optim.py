@@ -9,10 +9,27 @@ from typing import Any
 
 import torch
 from adamp import AdamP
-from torch import nn
+from torch import Tensor, nn
 
 from daa.encoders.model import closest
 from daa.training.config import OptimConfig
+
+
+class AnyLayoutAdamP(AdamP):
+    """AdamP of filters in any memory layout; the package's takes views, which channels-last filters do not have.
+
+    >>> filters = nn.Parameter(torch.ones(2, 3, 2, 2).to(memory_format=torch.channels_last))
+    >>> (filters * filters).sum().backward()
+    >>> AnyLayoutAdamP([filters], lr=0.5).step()
+    >>> bool((filters < 1).all())
+    True
+    """
+
+    def _channel_view(self, x: Tensor) -> Tensor:
+        return x.reshape(x.size(0), -1)
+
+    def _layer_view(self, x: Tensor) -> Tensor:
+        return x.reshape(1, -1)
 
 
 def build_optimizer(model: nn.Module, objective: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
@@ -31,7 +48,7 @@ def build_optimizer(model: nn.Module, objective: nn.Module, config: OptimConfig)
         {"params": list(objective.parameters()), "lr": config.loss_lr or config.lr, "weight_decay": 0.0},
     ]
     groups = [dict(group, peak=group["lr"]) for group in groups if group["params"]]
-    known = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamp": AdamP}
+    known = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adamp": AnyLayoutAdamP}
     make: Any = partial(torch.optim.SGD, momentum=0.9) if config.name == "sgd" else known[config.name]
     allowed = [name for name in inspect.signature(make).parameters if name not in ("params", "lr", "weight_decay")]
     for option in config.options:
