@@ -44,7 +44,7 @@ WORDS = ("tfidf", "cider-d", "cider", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "r
 METRICS = ("R-Precision", "mAP@R", "R@1")
 BLOCK = {"i2t": 200, "t2i": 1000}
 DEPTHS = {"i2t": (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000), "t2i": (1, 3, 10, 30, 100, 300, 1000, 3000)}
-METEOR_QUERIES, METEOR_CANDIDATES = 250, 250
+METEOR_QUERIES, METEOR_CANDIDATES = 200, 200
 LEVEL, RESAMPLES, SEED = 0.95, 2000, 0
 
 Arrays = dict[str, np.ndarray]

@@ -71,10 +71,13 @@ def _bleu(matches, length, inverse, brevity):
 
 @njit(parallel=True)
 @no_type_check
-def bleu_rows(captions, indptr, candidate, count, images, n_chunks, out):
-    """Fill `out` [images, captions] from the inverted index of all captions: feature f is in candidate[indptr[f]:]."""
+def bleu_rows(captions, indptr, candidate, count, n_words, images, n_chunks, out):
+    """Fill `out` [images, candidates] from an inverted index of the candidates: feature f is in candidate[indptr[f]:].
+
+    `n_words` are the candidates' lengths.
+    """
     order = len(captions.bounds) - 1
-    n_candidates = len(captions.n_words)
+    n_candidates = len(n_words)
     for chunk in prange(n_chunks):
         largest = np.zeros(captions.bounds[order], dtype=np.uint16)
         matches = np.zeros((n_candidates, order), dtype=np.uint16)
@@ -99,7 +102,7 @@ def bleu_rows(captions, indptr, candidate, count, images, n_chunks, out):
                         largest[f] = 0
             inverse, brevity = _factors(captions, image, order)
             for c in range(n_candidates):
-                out[row, c] = _bleu(matches[c], captions.n_words[c], inverse, brevity)
+                out[row, c] = _bleu(matches[c], n_words[c], inverse, brevity)
             matches[:] = 0
 
 

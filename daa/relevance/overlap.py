@@ -14,6 +14,8 @@ from daa.relevance.ngrams import count_ngrams, word_sequences
 from daa.relevance.tokenize import Tokenizer, ptb_like
 
 METRICS = ("bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l")
+PAIRS_WORTH_AN_INDEX = 1 << 18
+PAIRS_A_CHUNK = 1 << 16
 
 
 class OverlapRelevance(Relevance):
@@ -80,24 +82,31 @@ class OverlapRelevance(Relevance):
         )
 
     def _matrix(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
-        captions = self._captions
-        n_chunks = max(1, min(len(images), 8 * numba.get_num_threads()))
-        out = np.empty((len(images), self.n_captions), dtype=np.float32)
-        if self.metric == "rouge-l":
-            _overlaps.rouge_rows(captions, images, np.arange(self.n_captions), n_chunks, out)
-            return out
-        if self._columns is None:
-            shape = (self.n_captions, int(captions.bounds[-1]))
-            self._columns = sparse.csr_array((captions.count, captions.feature, captions.indptr), shape=shape).tocsc()
-        index = self._columns
-        _overlaps.bleu_rows(
-            captions, index.indptr.astype(np.int64), index.indices.astype(np.int32), index.data, images, n_chunks, out
-        )
-        return out
+        if self.metric != "rouge-l" and self._columns is None:
+            self._columns = self._rows().tocsc()
+        return self._block(images, np.arange(self.n_captions), self._columns)
 
     def _batch(self, images: NDArray[np.int64], captions: NDArray[np.int64]) -> NDArray[np.float32]:
-        if self.metric != "rouge-l":
+        if self.metric == "rouge-l":
+            return self._block(images, captions, None)
+        if len(images) * len(captions) < PAIRS_WORTH_AN_INDEX:
             return _overlaps.bleu_batch(self._captions, images, captions)
+        return self._block(images, captions, self._rows()[captions].tocsc())
+
+    def _rows(self) -> sparse.csr_array:
+        """The captions' counts, [captions, n-grams]."""
+        c = self._captions
+        return sparse.csr_array((c.count, c.feature, c.indptr), shape=(self.n_captions, int(c.bounds[-1])))
+
+    def _block(
+        self, images: NDArray[np.int64], captions: NDArray[np.int64], columns: sparse.csc_array | None
+    ) -> NDArray[np.float32]:
         out = np.empty((len(images), len(captions)), dtype=np.float32)
-        _overlaps.rouge_rows(self._captions, images, captions, 1, out)
+        n_chunks = max(1, min(len(images), out.size // PAIRS_A_CHUNK, 8 * numba.get_num_threads()))
+        if columns is None:
+            _overlaps.rouge_rows(self._captions, images, captions, n_chunks, out)
+            return out
+        index = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
+        n_words = self._captions.n_words[captions]
+        _overlaps.bleu_rows(self._captions, *index, n_words, images, n_chunks, out)
         return out

@@ -10,6 +10,7 @@ from daa.relevance import (
     CombinedRelevance,
     OverlapRelevance,
     TfidfRelevance,
+    overlap,
     ptb_like,
 )
 from daa.relevance.overlap import METRICS
@@ -77,7 +78,9 @@ def test_tfidf(scenes):
         lambda: CombinedRelevance({"cider-d": CiderRelevance(), "rouge-l": OverlapRelevance("rouge-l")}),
     ],
 )
-def test_a_batch_is_a_block_of_the_matrix(scenes, make):
+@pytest.mark.parametrize("worth_an_index", [0, overlap.PAIRS_WORTH_AN_INDEX])
+def test_a_batch_is_a_block_of_the_matrix(scenes, make, worth_an_index, monkeypatch):
+    monkeypatch.setattr(overlap, "PAIRS_WORTH_AN_INDEX", worth_an_index)
     rng = np.random.default_rng(9)
     images, captions = rng.integers(0, scenes.n_images, 40), rng.integers(0, scenes.n_captions, 60)
     relevance = make().fit(scenes)
