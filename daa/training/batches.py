@@ -60,13 +60,19 @@ class Sampler:
     "image" sampling: an epoch takes each image once, with `captions_per_image` of its captions drawn anew (all of them
     if it has fewer). "caption" sampling: an epoch takes each caption once, with its image; an image that comes twice
     in a batch is one row with two positives. The last, smaller batch of an epoch is left out unless it is the only one.
+    "class" sampling: a step takes one caption of each of `batch_size` classes, drawn anew, with its image, and an epoch
+    has as many steps as with "caption"; so PCME draws on CUB, where all images of a class match all its captions.
 
     Args:
         image_of_caption: for each caption the index of its image.
-        batch_size: images ("image" sampling) or captions ("caption" sampling) in a batch.
-        sampling: "image" or "caption".
+        batch_size: images ("image" sampling), captions ("caption") or classes ("class") in a batch.
+        sampling: "image", "caption" or "class".
         captions_per_image: see above.
         seed: seed of the run.
+        labels: classes of each image, for "class" sampling.
+
+    Raises:
+        ValueError: "class" sampling without labels, or with fewer classes than `batch_size`.
 
     >>> sampler = Sampler(np.array([0, 0, 1, 1]), batch_size=2, captions_per_image=2)
     >>> images, captions = sampler.step(7)
@@ -81,6 +87,7 @@ class Sampler:
         sampling: str = "image",
         captions_per_image: int = 1,
         seed: int = 0,
+        labels: Bool[np.ndarray, "images classes"] | None = None,
     ) -> None:
         self.image_of_caption = np.asarray(image_of_caption)
         self.batch_size = batch_size
@@ -94,9 +101,23 @@ class Sampler:
         items = len(self._starts) - 1 if sampling == "image" else len(self.image_of_caption)
         self.steps_per_epoch = max(1, items // batch_size)
         self._epoch: tuple[int, np.ndarray] = (-1, np.array([]))
+        self._of_class: list[np.ndarray] = []
+        if sampling == "class":
+            of_captions = np.zeros((0, 0), bool) if labels is None else labels[self.image_of_caption]
+            self._of_class = [np.flatnonzero(column) for column in of_captions.T if column.any()]
+            if len(self._of_class) < batch_size:
+                raise ValueError(
+                    f"train.sampling: class takes a caption of each of {batch_size} classes (train.batch_size), but "
+                    f"the training images have labels of {len(self._of_class)}"
+                )
 
     def step(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """(images, captions) of a step: distinct indices into the corpus; every caption's image is among the images."""
+        if self.sampling == "class":
+            draw = numpy_generator(self.seed, "captions", step)
+            classes = draw.permutation(len(self._of_class))[: self.batch_size]
+            captions = np.unique([draw.choice(self._of_class[k]) for k in classes])  # an image may be of several
+            return np.unique(self.image_of_caption[captions]), captions
         epoch, within = divmod(step, self.steps_per_epoch)
         if self._epoch[0] != epoch:
             items = len(self._starts) - 1 if self.sampling == "image" else len(self.image_of_caption)
@@ -105,11 +126,11 @@ class Sampler:
         if self.sampling == "caption":
             return np.unique(self.image_of_caption[chosen]), chosen
         generator = numpy_generator(self.seed, "captions", step)
-        captions = [
+        of_images = [
             generator.permutation(self._by_image[self._starts[i] : self._starts[i + 1]])[: self.captions_per_image]
             for i in chosen
         ]
-        return chosen, np.concatenate(captions)
+        return chosen, np.concatenate(of_images)
 
 
 class Batches(Dataset):
@@ -140,8 +161,9 @@ class Batches(Dataset):
         self.share = share
         self.seed = config.train.seed
         train = config.train
+        labels = inputs.dataset.corpus.labels
         self.sampler = Sampler(
-            self.image_of_caption, train.batch_size, train.sampling, train.captions_per_image, train.seed
+            self.image_of_caption, train.batch_size, train.sampling, train.captions_per_image, train.seed, labels
         )
         self.steps = (train.epochs + config.finetune.epochs) * self.sampler.steps_per_epoch
 

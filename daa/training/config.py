@@ -154,9 +154,9 @@ class TrainConfig:
 
     Args:
         epochs: of the first stage, the only one unless `finetune.epochs` is above 0.
-        batch_size: images a batch ("image" sampling) or pairs a batch ("caption" sampling), over all processes.
+        batch_size: images a batch ("image" sampling) or pairs a batch ("caption" or "class"), over all processes.
         sampling: what an epoch is: "image" takes each image once with `captions_per_image` of its captions drawn
-            anew, "caption" takes each caption once with its image.
+            anew, "caption" takes each caption once with its image, "class" takes steps of one caption a class.
         chunks: a process embeds its share of a batch in so many parts, one after the other, to fit into memory; losses
             see the batch as a whole (gradient caching). Embedding is done twice if this is above 1.
         precision: "no" (float32), "bf16" or "fp16" (GPU only).
@@ -171,7 +171,7 @@ class TrainConfig:
 
     epochs: int = _least(1, 10)
     batch_size: int = _least(2, 128)
-    sampling: str = _one_of("image", "caption")
+    sampling: str = _one_of("image", "caption", "class")
     captions_per_image: int = _least(1, 1)
     chunks: int = _least(1, 1)
     seed: int = _least(0, 0)

@@ -97,3 +97,17 @@ def test_a_loader_hands_the_batches_out_in_order(workers: int) -> None:
     got = list(loader)
     assert [batch.step for batch in got] == [3, 4, 5]
     assert got[1].caption_index.equal(batches[4].caption_index)
+
+
+def test_class_sampling_takes_one_caption_of_each_class() -> None:
+    image_of_caption, classes = np.repeat(np.arange(12), 2), np.arange(12) % 4
+    sampler = Sampler(image_of_caption, 4, "class", seed=2, labels=np.eye(4, dtype=bool)[classes])
+    assert sampler.steps_per_epoch == 6
+    drawn = [sampler.step(step) for step in range(6)]
+    for images, captions in drawn:
+        assert sorted(classes[images]) == [0, 1, 2, 3]
+        assert set(image_of_caption[captions]) == set(images)
+    assert len({tuple(captions) for _, captions in drawn}) > 1
+    assert drawn[3][1].tolist() == sampler.step(3)[1].tolist()
+    with pytest.raises(ValueError, match="labels of 0"):
+        Sampler(image_of_caption, 4, "class")
