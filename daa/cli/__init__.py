@@ -19,10 +19,11 @@ def _register() -> None:
     from daa.cli.data import data
     from daa.cli.demo import demo
     from daa.cli.relevance import relevance
+    from daa.cli.reproduce import reproduce
     from daa.cli.score import score
     from daa.cli.train import evaluate, train
 
-    for command in (demo, score, relevance, train, evaluate):
+    for command in (demo, score, relevance, train, evaluate, reproduce):
         app.command()(command)
     app.add_typer(data)
 

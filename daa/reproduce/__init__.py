@@ -1,0 +1,5 @@
+"""The paper's tables, row by row: what a row costs, and running it."""
+
+from daa.reproduce.tables import Row, Table, configs_folder, find_table, load_tables
+
+__all__ = ["Row", "Table", "configs_folder", "find_table", "load_tables"]

@@ -1,0 +1,152 @@
+"""A row made small: the same path in minutes on a CPU, with small networks, few images and what stands in for data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from daa.datasets.base import ImageTextDataset
+from daa.datasets.feature_cache import write_features
+from daa.encoders.image import ConvSmall
+from daa.reproduce.protocol import FOLDS
+from daa.reproduce.run import Job
+from daa.reproduce.tables import Row, Table
+from daa.training.config import Config, DataConfig
+from daa.training.data import load_split
+from daa.training.load import load_config
+
+IMAGES = 200
+"""Training images by default; a quarter as many to validate on, and as many again to test."""
+EVERYWHERE = (
+    "data.image_size=64",
+    "data.options={}",
+    "encoders.embedding_dim=32",
+    "encoders.min_word_count=1",
+    "train.epochs=2",
+    "train.batch_size=16",
+    "train.precision='no'",
+    "train.workers=0",
+    "train.checkpoint_every=50",
+    "train.log_every=10",
+)
+TINY_BERT = "{hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64}"
+PIXELS, WIDTH, PLACES = 96, 8, 36
+"""Pictures of so many pixels give a network of this width a last map of 6 x 6 places."""
+
+
+def small_job(
+    table: Table, row: Row, root: Path | None, out: Path, overrides: Sequence[str] = (), images: int = IMAGES
+) -> Job:
+    """The row with the overrides that make it small, its data found or made.
+
+    Args:
+        table, row: what is reproduced.
+        root: folder of data sets; by default the environment variable DAA_DATA. Without COCO there, scenes stand in.
+        out: folder of the runs, and of the features that are made for them.
+        overrides: further ones, which win.
+        images: training images.
+
+    Raises:
+        ValueError: fewer images than the protocol's folds need.
+    """
+    if images < 4 * FOLDS:
+        raise ValueError(f"--images: expected at least {4 * FOLDS}, got {images}")
+    data, notes = small_data(table.protocol, root)
+    counts = [f"data.train_images={images}", f"data.val_images={images // 4}"]
+    configs, used = {}, []
+    for path in row.configs:
+        full = load_config(path)
+        changes, said = smaller(full)
+        changes += counts
+        if full.data.name == "precomputed":
+            source = load_config(overrides=[*counts, *data, f"data.image_size={PIXELS}"]).data
+            said.append(_write_features(source, full.data, out / "features"))
+            changes += [f"data.root={out / 'features'}", f"encoders.image_options.features={4 * WIDTH}"]
+        else:
+            changes += data
+        used = [*changes, *overrides]
+        configs[path.stem] = load_config(path, used)
+        notes = list(dict.fromkeys([*notes, *said]))
+    first = next(iter(configs.values())).data
+    n_test = min(images // 4, load_split(first, first.test).corpus.n_images) // FOLDS * FOLDS
+    return Job(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test)
+
+
+def small_data(protocol: str, root: Path | None) -> tuple[list[str], list[str]]:
+    """Overrides of the section `data`, and a sentence that says what is read: COCO if it is there, or else scenes."""
+    folder = root or (Path(os.environ["DAA_DATA"]) if os.environ.get("DAA_DATA") else None)
+    coco = None if folder is None else folder / "coco"
+    stand_in = " in the place of Flickr30K" if protocol == "flickr30k" else ""
+    if protocol != "cub" and coco is not None:
+        if any((coco / place / "dataset_coco.json").is_file() for place in ("", "annotations", "karpathy")):
+            splits = ("train", "val", "test")
+            return _data("coco", coco, splits), [f"Data: the first images of COCO in Karpathy's splits{stand_in}."]
+        if (coco / "annotations" / "captions_val2017.json").is_file():
+            splits = ("train2017", "val2017", "val2017")
+            note = f"Data: COCO's train2017, and the same images of val2017 to validate and to test{stand_in}."
+            return [*_data("coco", coco, splits), "data.options={captions_per_image: 5}"], [note]
+    note = {
+        "coco": "Data: drawn scenes in the place of COCO, which is not there.",
+        "flickr30k": "Data: drawn scenes in the place of Flickr30K.",
+        "cub": "Data: drawn scenes in the place of CUB, all true captions of a picture in that of all of its class.",
+    }[protocol]
+    return [*_data("scenes", None, ("train", "val", "test")), "data.augment=none"], [note]
+
+
+def _data(name: str, root: Path | None, splits: tuple[str, str, str]) -> list[str]:
+    named = [f"data.{part}={split}" for part, split in zip(("train", "val", "test"), splits, strict=True)]
+    return [f"data.name={name}", f"data.root={'null' if root is None else root}", *named]
+
+
+def smaller(full: Config) -> tuple[list[str], list[str]]:
+    """Overrides that leave a configuration its kind of encoders and loss, and a sentence for each change of kind."""
+    changes, notes = list(EVERYWHERE), []
+    if full.finetune.epochs:
+        changes.append("finetune.epochs=1")
+    if full.encoders.image.startswith("resnet"):
+        changes += ["encoders.image=resnet18", "encoders.image_options.weights=null"]
+        notes.append("Images: ResNet-18 with random weights.")
+    if full.encoders.text == "bert":
+        changes += ["encoders.text_options.weights=null", f"encoders.text_options.config={TINY_BERT}"]
+        notes.append("Captions: a BERT of two layers, random weights, and word pieces of the training captions.")
+    else:
+        changes.append("encoders.text_options.word_dim=32")
+    if full.encoders.text_options.get("vectors"):
+        changes.append("encoders.text_options.vectors=null")
+        notes.append("Captions: random word vectors in the place of GloVe.")
+    if full.data.name == "precomputed":
+        changes.append("encoders.similarity_options.sim_dim=16")
+    return changes, notes
+
+
+def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> str:
+    """The features of all splits in SCAN's layout, from a frozen network with random weights; a sentence about it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = ConvSmall(width=WIDTH).body.eval()
+    made_by = f"conv-small of width {WIDTH}, random weights of seed 0, {PIXELS} px"
+    for part, n_images in (("train", source.train_images), ("val", source.val_images), ("test", source.val_images)):
+        dataset = load_split(source, getattr(source, part), n_images)
+        write_features(folder, getattr(target, part), _Rows(dataset, network), dataset.corpus, made_by=made_by)
+    return (
+        f"Features: {PLACES} places of the last map of a small network with random weights, written in the layout of "
+        "SCAN's region features and read from there."
+    )
+
+
+class _Rows:
+    """Blocks of features of a data set's images, from an image on."""
+
+    def __init__(self, dataset: ImageTextDataset, network: torch.nn.Module) -> None:
+        self.dataset, self.network = dataset, network
+
+    def __call__(self, first: int) -> Iterator[np.ndarray]:
+        n = self.dataset.corpus.n_images
+        for start in range(first, n, 32):
+            images = torch.stack([self.dataset.image(i) for i in range(start, min(start + 32, n))])
+            with torch.no_grad():
+                yield self.network((images - 0.5) * 4).flatten(2).transpose(1, 2).numpy()

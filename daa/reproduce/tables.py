@@ -1,0 +1,157 @@
+"""The paper's tables: their rows, the numbers printed there, and the configurations that make each row."""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from daa.encoders.model import closest
+from daa.metrics.inputs import DIRECTIONS
+
+PROTOCOLS = ("coco", "flickr30k", "cub")
+IN_THE_PAPER = ("PMRP", "R@1", "ASP")
+"""The metrics of its tables."""
+Number = tuple[str, str, str]
+"""Gallery ("1K", "5K"), direction, metric."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Args:
+        name: as the paper calls it.
+        configs: of the runs that make it; the scores of several are averaged.
+        paper: the paper's numbers, in percent.
+        note: what there is to say about them, such as why some are missing.
+    """
+
+    name: str
+    configs: tuple[Path, ...]
+    paper: Mapping[Number, float]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its rows by name, and how they are evaluated (see `daa.reproduce.protocol`)."""
+
+    name: str
+    title: str
+    protocol: str
+    source: str
+    rows: Mapping[str, Row]
+
+    def row(self, name: str) -> Row:
+        """The row of a name; capitals, blanks and signs do not matter.
+
+        Raises:
+            ValueError: no such row; the message has the closest one.
+
+        >>> load_tables()["table1"].row("pcme-bert+daa").name
+        'PCME-bert + DAA'
+        """
+        known = {_plain(one): row for one, row in self.rows.items()}
+        if _plain(name) in known:
+            return known[_plain(name)]
+        hint = closest(_plain(name), known)
+        hint = hint and f'; did you mean "{known[hint.removeprefix("; did you mean ").rstrip("?")].name}"?'
+        raise ValueError(f"--row: expected a row of {self.name}: {', '.join(self.rows)}; got {name!r}{hint}")
+
+    def printed(self) -> pd.DataFrame:
+        """The paper's numbers, one row a row of the table; NaN where there is none.
+
+        >>> load_tables()["table3"].printed()["1K", "i2t", "R@1"]["SGRAF + DAA"]
+        np.float64(78.0)
+        """
+        numbers = [number for row in self.rows.values() for number in row.paper if number[2] in IN_THE_PAPER]
+        galleries = dict.fromkeys(gallery for gallery, _, _ in numbers)
+        columns = [
+            (gallery, direction, metric)
+            for gallery, direction, metric in product(galleries, DIRECTIONS, IN_THE_PAPER)
+            if (gallery, direction, metric) in numbers
+        ]
+        values = [[row.paper.get(column, float("nan")) for column in columns] for row in self.rows.values()]
+        index = pd.MultiIndex.from_tuples(columns, names=["gallery", "direction", "metric"])
+        return pd.DataFrame(values, index=list(self.rows), columns=index, dtype=float)
+
+
+def load_tables(path: Path | None = None) -> dict[str, Table]:
+    """All tables by name, from `configs/tables.yaml`.
+
+    >>> sorted(load_tables())
+    ['table1', 'table2', 'table3']
+    """
+    path = path or configs_folder() / "tables.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {name: _table(name, one, path.parent) for name, one in content.items()}
+
+
+def find_table(name: str) -> Table:
+    """The table of a name: "table1", "Table 1" or "1".
+
+    Raises:
+        ValueError: no such table.
+
+    >>> find_table("3").title
+    'Flickr30K'
+    """
+    tables = load_tables()
+    known = {key: table for table in tables.values() for key in (table.name, table.name.removeprefix("table"))}
+    if _plain(name) not in known:
+        raise ValueError(f"table: expected one of {', '.join(tables)}, got {name!r}")
+    return known[_plain(name)]
+
+
+def configs_folder() -> Path:
+    """The folder of configurations: beside the package in a checkout, under `share/daa` where it was installed.
+
+    Raises:
+        FileNotFoundError: neither is there.
+    """
+    beside = Path(__file__).resolve().parents[2] / "configs"
+    installed = [Path(sysconfig.get_path("data", scheme)) / "share/daa/configs" for scheme in _schemes()]
+    for folder in (beside, *installed):
+        if (folder / "tables.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"configs: expected tables.yaml in {beside} or {installed[0]}; install daa again")
+
+
+def _schemes() -> list[str]:
+    return [sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")]
+
+
+def _table(name: str, content: Mapping[str, Any], folder: Path) -> Table:
+    if content["protocol"] not in PROTOCOLS:
+        raise ValueError(f"{name}: expected a protocol of {', '.join(PROTOCOLS)}, got {content['protocol']!r}")
+    rows = {
+        row: Row(row, tuple(folder / file for file in one["configs"]), _numbers(one["paper"]), one.get("note", ""))
+        for row, one in content["rows"].items()
+    }
+    return Table(name, content["title"], content["protocol"], content["source"], rows)
+
+
+def _numbers(paper: Mapping[str, Any]) -> dict[Number, float]:
+    return {
+        (gallery, direction, metric): float(value)
+        for gallery, by_direction in paper.items()
+        for direction, by_metric in by_direction.items()
+        for metric, value in by_metric.items()
+    }
+
+
+def _plain(name: str) -> str:
+    """Lower-cased letters, digits and single signs.
+
+    >>> _plain("PVSE K=2"), _plain("sgraf+daa"), _plain("Table 1")
+    ('pvsek2', 'sgrafdaa', 'table1')
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower().replace("++", "pp"))
