@@ -3,8 +3,8 @@
 All in one run, interleaved, the best of several; equality is checked first. The loop over captions is the form of the
 published code: every caption by itself with all images. The loop over pairs takes one image at a time too, and like the
 other finds what belongs to one image or one caption only once. One thread and its processor time, so that no loop over
-small tensors is charged with starting threads. Peak memory of a training step is measured in a process of its own. Prints a table and
-writes results/cross-attention.json.
+small tensors is charged with starting threads. Peak memory of a training step is measured in a process of its own.
+Prints a table and writes results/cross-attention.json.
 """
 
 from __future__ import annotations
