@@ -147,7 +147,7 @@ def test_a_scheduler_without_workers_is_named(monkeypatch):
 
     monkeypatch.setattr(engine, "SECONDS_TO_ANSWER", 0.5)
     with (
-        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster,
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(ConnectionError, match=r"scheduler: tcp://127.0.0.1:\d+ has no worker; start some with `dask wo"),
     ):
         DaskEngine(cluster.scheduler_address)

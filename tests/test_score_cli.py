@@ -131,7 +131,7 @@ def test_on_a_cluster_the_numbers_are_the_same(score, tmp_path):
     options = ["--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", "--relevance", "cider-d"]
     expected = score(*options, "--json", "local.json")
     assert expected[0] == 0, expected
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         address = ["--scheduler", cluster.scheduler_address]
         assert score(*options, "--json", "dask.json", "--engine", "dask", *address)[:2] == expected[:2]
     assert (tmp_path / "dask.json").read_text() == (tmp_path / "local.json").read_text()
