@@ -208,8 +208,10 @@ def test_ctrl_c_ends_all_threads_and_loses_nothing(server, to, tmp_path, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(Transfer, "side_by_side", side_by_side)
+        interrupted = to()
         with pytest.raises(KeyboardInterrupt):
-            obtain_coco(to(), ["train"], subset=8, instances=False)
+            obtain_coco(interrupted, ["train"], subset=8, instances=False)
+    assert interrupted.stop.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
     assert not (tmp_path / "coco" / "daa-data.json").exists()
     came = {path.relative_to(tmp_path / "coco").as_posix() for path in (tmp_path / "coco").rglob("*.jpg")}

@@ -80,6 +80,12 @@ def test_half_of_the_views_are_mirrored_and_a_fifth_erased():
     assert sum(torch.equal(only.augmented(0, seed), only.image(0)) for seed in range(100)) in range(65, 95)
 
 
+def test_images_of_one_batch_are_not_cropped_alike():
+    corpus = CaptionCorpus(captions=["a", "a"], image_of_caption=[0, 1])
+    twice = ImageTextDataset(corpus, lambda i: picture(0), image_size=32, augment="crop-flip")
+    assert not torch.equal(twice.augmented(0, seed=7), twice.augmented(1, seed=7))
+
+
 def test_a_part_of_a_data_set_counts_anew():
     part = dataset("crop-flip").select([2, 0])
     assert part.corpus.captions == ("a", "c")
