@@ -280,7 +280,9 @@ def test_coco_5k_files_are_checked(server, to, tmp_path):
 
 def test_a_manifest_that_is_none(to, tmp_path):
     obtain_captions(to("all"))
-    for content in ("{", "[]", json.dumps({"files": []})):
+    outside = {"../../precious": {"bytes": 1, "sha256": "0"}}
+    wrong = [{"files": []}, {"files": {"a": 1}, "subsets": {}}, {"files": outside, "subsets": {}}]
+    for content in ("{", "[]", *map(json.dumps, wrong)):
         Path(tmp_path, "all", "daa-data.json").write_text(content)
         with pytest.raises(ValueError, match=r"daa-data.json: expected what `daa data` wrote; remove it"):
             verify(tmp_path / "all", "again")
