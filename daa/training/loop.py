@@ -19,6 +19,7 @@ from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
 from torch.utils.data import DataLoader
 
 from daa.encoders.model import Model
+from daa.encoders.pretrained import without_pretrained
 from daa.encoders.vocabulary import Vocabulary
 from daa.training.batches import Batch, Batches
 from daa.training.checkpoint import (
@@ -268,6 +269,7 @@ def load_run(out: str | Path, which: str = "best") -> tuple[Model, Config]:
     tensors, header = load_checkpoint(Path(out) / f"{which}.safetensors")
     config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
     assert isinstance(config, Config)
-    model = new_model(config, Vocabulary(header["vocabulary"]))
+    with without_pretrained():  # all weights are in the checkpoint
+        model = new_model(config, Vocabulary(header["vocabulary"]))
     model.load_state_dict(part(tensors, "model"))
     return model.eval(), config
