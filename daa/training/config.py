@@ -252,9 +252,13 @@ def finetune_optim(config: Config) -> OptimConfig:
             raise ValueError(f"finetune.optim: expected keys of optim, got {name!r}{closest(name, known)}")
     loss_lr = None if optim.loss_lr is None else optim.loss_lr * finetune.lr_factor
     rates = {"lr": optim.lr * finetune.lr_factor, "loss_lr": loss_lr}
-    changed = dataclasses.replace(optim, **{**rates, **finetune.optim})
-    _check_section("finetune.optim", changed)
-    return changed
+    values: dict[str, Any] = {**rates, **finetune.optim}
+    for item in fields(optim):
+        if item.name in values:
+            _check(f"finetune.optim.{item.name}", values[item.name], item.metadata)
+            if isinstance(values[item.name], int) and str(item.type).startswith("float"):
+                values[item.name] = float(values[item.name])
+    return dataclasses.replace(optim, **values)
 
 
 def _check_section(name: str, section: Any) -> None:

@@ -101,12 +101,15 @@ class _Run:
         self.stages = stages(config, self.batches.sampler.steps_per_epoch)
         self.state: dict[str, Any] = {"step": 0, "log_bytes": 0, "seconds": 0.0, "best": None, "validation": None}
         self.state |= {"stage": 0, "verdicts": {}, "collapse": {}, "stopped": []}
-        self._prepare(self.stages[0])
+        earlier = None if folder.restart or not folder.last.exists() else load_checkpoint(folder.last)
+        if earlier:
+            self._load_weights(earlier[0])
+            self.state |= earlier[1]["state"]
+        self._prepare(self.stages[self.state["stage"]])
+        if earlier:
+            self._restore(*earlier)
         if self.main:
             folder.begin()
-        self.accelerator.wait_for_everyone()
-        if folder.last.exists():
-            self._restore()
         if self.main:
             folder.truncate_log(self.state["log_bytes"])
         steps = self.accelerator.gather(torch.tensor([self.state["step"]], device=self.accelerator.device)).tolist()
@@ -118,7 +121,6 @@ class _Run:
         """An optimizer for a stage, and what has been seen in it."""
         self.stage = stage
         stage.prepare(self.model)
-        self.accelerator.free_memory()  # it would go on to unscale the gradients of an earlier optimizer
         self.optimizer = self.accelerator.prepare(build_optimizer(self.model, self.objective, stage.optim))
         self.state["stage"] = stage.number
         self.verdicts = Verdicts(stage.optim, self.config.train.patience, self.state["verdicts"])
@@ -146,6 +148,7 @@ class _Run:
             self.accelerator.wait_for_everyone()
             self._load_weights(load_checkpoint(self.folder.best)[0])
         self.state["verdicts"] = {}
+        self.accelerator.free_memory()  # it would go on to unscale the gradients of the earlier optimizer
         self._prepare(stage)
         self._write("stage", step=stage.first, stage=stage.number, start=self.config.finetune.start)
         self._save()
@@ -225,8 +228,8 @@ class _Run:
         run |= {"threads": self.threads, "processes": self.accelerator.num_processes}
         return run | {"state": self.state, "scaler": scaler}
 
-    def _restore(self) -> None:
-        tensors, header = load_checkpoint(self.folder.last)
+    def _restore(self, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
+        """The optimizer's memory and the scale of mixed precision."""
         for name, now in (("threads", self.threads), ("processes", self.accelerator.num_processes)):
             before = header.get(name, 1)
             if before != now and self.main and not self.quiet:
@@ -235,9 +238,6 @@ class _Run:
                     "its weights will differ in the last bits",
                     file=sys.stderr,
                 )
-        self._load_weights(tensors)
-        self.state |= header["state"]
-        self._prepare(self.stages[self.state["stage"]])
         restore_optimizer(self.optimizer, part(tensors, "optimizer"))
         if self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(header["scaler"])

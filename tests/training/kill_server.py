@@ -1,8 +1,9 @@
-"""Runs training in forked children and kills them with SIGKILL: `python kill_server.py FOLDER < scenarios.json`.
+"""Trains in forked children, some of which it kills: `python -m tests.training.kill_server FOLDER < scenarios.json`.
 
 One process imports everything once and never computes, since pools of threads do not survive a fork; its children
 start in milliseconds. A scenario is a list of places to die, one a child, and a last child that is left alone; each has
-a folder.
+a folder. Where a scenario asks for several processes, each child is as many, which find each other on 127.0.0.1 as
+those that `accelerate launch` starts do; they die together.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numba
 import safetensors.torch
@@ -22,7 +24,9 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import daa.training.checkpoint as checkpoint
 import daa.training.loop as loop
-from tests.training.tiny import tiny_config, tiny_data
+from daa.encoders.image import ConvSmall
+from daa.encoders.local import WordGRU
+from tests.training.tiny import region_config, region_pairs, tiny_config, tiny_data
 
 
 def die() -> None:
@@ -96,32 +100,53 @@ def die_at_end() -> None:
 PLACES = {"step": die_at_step, "write": die_at_write, "log": die_at_log, "end": die_at_end}
 
 
-def run(folder: Path, place: list[Any], overrides: list[str]) -> int:
-    """Train in a child; returns the signal that ended it, 0 if none did."""
-    child = os.fork()
-    if child == 0:
-        try:
-            if place and place[0] == "time":
-                signal.setitimer(signal.ITIMER_REAL, place[1])
-                signal.signal(signal.SIGALRM, lambda *_: die())
-            elif place:
-                PLACES[place[0]](*place[1:])
-            loop.train(tiny_config(*overrides), folder, data=tiny_data(), quiet=True)
-            os._exit(0)
-        except BaseException as error:
-            print(f"{folder.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            os._exit(1)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+def run(folder: Path, place: list[Any], overrides: list[str], processes: int = 1, model: str | None = None) -> int:
+    """Train in as many processes; returns the signal that ended them, 0 if none did."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    children = []
+    for rank in range(processes):
+        child = os.fork()
+        if child == 0:
+            if processes > 1:
+                ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+                os.environ |= {name: str(value) for name, value in ranks.items()}
+                os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            train(folder, place, overrides, model)
+        children.append(child)
+    ended = [os.waitpid(child, 0)[1] for child in children]
+    if any(os.WIFEXITED(status) and os.WEXITSTATUS(status) for status in ended):
         raise SystemExit(f"{folder.name}: a child failed")
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return max(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0 for status in ended)
+
+
+def train(folder: Path, place: list[Any], overrides: list[str], model: str | None) -> NoReturn:
+    try:
+        if place and place[0] == "time":
+            signal.setitimer(signal.ITIMER_REAL, place[1])
+            signal.signal(signal.SIGALRM, lambda *_: die())
+        elif place:
+            PLACES[place[0]](*place[1:])
+        ConvSmall.set_frozen = lambda self, frozen: self.body.requires_grad_(not frozen)  # type: ignore[attr-defined]
+        forward = WordGRU.forward  # no longer than the longest of these captions, so that processes differ
+        WordGRU.forward = lambda self, words: forward(self, words[:, : int((words > 0).sum(dim=1).max())])  # type: ignore[method-assign]
+        config = region_config(model, *overrides) if model else tiny_config(*overrides)
+        loop.train(config, folder, data=region_pairs(48) if model else tiny_data(), quiet=True)
+        os._exit(0)
+    except BaseException as error:
+        print(f"{folder.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])
     numba.njit(lambda x: x)(1)  # loads numba's tables, which each child would load anew, a second each
     ended = {
-        name: [run(root / name, place, scenario["overrides"]) for place in [*scenario["places"], []]]
+        name: [
+            run(root / name, place, scenario["overrides"], scenario.get("processes", 1), scenario.get("model"))
+            for place in [*scenario["places"], []]
+        ]
         for name, scenario in json.load(sys.stdin).items()
     }
     print(json.dumps(ended))
