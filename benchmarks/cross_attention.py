@@ -118,7 +118,6 @@ def scoring(name: str, n_images: int, n_captions: int, width: int, sim_dim: int,
             "captions": lambda: loop_over_captions(network, images, captions[:part]),
             "pairs": lambda: loop_over_captions(network, images[:few], captions[:part], rows=1),
         },
-        repeats=1 if n_captions >= 5000 else REPEATS,
     )
     seconds["captions"] *= n_captions / part
     seconds["pairs"] *= n_captions / part * n_images / few
@@ -144,14 +143,13 @@ def operations(sim_dim: int, width: int, words: float) -> dict[str, dict[str, fl
 
 
 def train_memory(name: str, form: str) -> float:
-    """Gigabytes that scores and gradients of a batch take at their peak, in this process."""
+    """Peak memory of this process in gigabytes, after scores and gradients of one batch."""
     n_images, n_captions, width, sim_dim = TRAIN
     network = NETWORKS[name](width, sim_dim, recompute=form == FORMS[0]).train()
     images, captions = inputs(n_images, n_captions, width)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scores = loop_over_captions(network, images, captions) if form == FORMS[2] else network(images, captions)
     scores.square().sum().backward()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def main() -> None:
@@ -161,6 +159,14 @@ def main() -> None:
     from daa.files import provenance, write_json
 
     console = Console(width=120)
+    memory = {}
+    # First, while this process is small: a child's peak starts from its parent's. Large tensors go back to the system
+    # at once, so that the peak is what is in use, not what malloc holds.
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+    for form in FORMS:
+        command = [sys.executable, __file__, "SGR", form]
+        memory[form] = json.loads(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
+        console.print(f"SGR, scores and gradients of {TRAIN[0]} x {TRAIN[1]}: {memory[form]:.2f} GB, {form}")
     rows = []
     table = Table(title=f"all pairs scored, one thread, {REGIONS} regions")
     for column in (
@@ -203,13 +209,6 @@ def main() -> None:
             f"{name}: {loop:,.0f} multiply-adds an image and word in a loop, {here:,.0f} here, {loop / here:.2f} x less"
             f"; COCO 5K at this rate: {seconds / 3600:.1f} h"
         )
-    memory = {}
-    # Large tensors go back to the system at once, so that the peak is what is in use, not what malloc holds.
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
-    for form in FORMS:
-        command = [sys.executable, __file__, "SGR", form]
-        memory[form] = json.loads(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
-        console.print(f"SGR, scores and gradients of {TRAIN[0]} x {TRAIN[1]}: {memory[form]:.2f} GB, {form}")
     content = {
         "scoring": rows,
         "multiply_adds_an_image_and_word": counted,
