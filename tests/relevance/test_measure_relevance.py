@@ -14,8 +14,8 @@ def corpus():
     """Thirty images with one to four captions of few words, so that scores tie, and random further matches."""
     rng = np.random.default_rng(2)
     image_of_caption = rng.permutation(np.repeat(np.arange(30), 1 + np.arange(30) % 4))
-    words = np.array(["a", "dog", "cat", "red", "runs", "on", "the", "beach"])
-    captions = [" ".join(["big", *rng.choice(words, 4)]) for _ in image_of_caption]
+    words = np.array(["a", "a", "dog", "cat", "red", "runs", "on", "the", "beach"])
+    captions = [" ".join(rng.choice(words, 3)) for _ in image_of_caption]
     annotated = np.arange(30)[:, None] == image_of_caption
     more = [annotated | (rng.random(annotated.shape) < 0.1) for _ in range(2)]
     return CaptionCorpus(captions, image_of_caption, truths={name: Truth(*more) for name in ("ECCV", "CxC")})

@@ -90,15 +90,16 @@ def test_a_batch_is_a_block_of_the_matrix(scenes, make, worth_an_index, monkeypa
 
 @pytest.mark.parametrize(("make", "max_order"), [(TfidfRelevance, 1), (CiderRelevance, 4)])
 def test_what_is_stored_stays_small(scenes, make, max_order):
-    """Six bytes for each distinct n-gram of a caption, 40 a caption, 8 an n-gram: under 300 MB for COCO's training set.
+    """Six bytes for each distinct n-gram of a caption, 24 or 36 a caption, 4 an n-gram, and a table of penalties.
 
-    Counted by other means than the package's, so that a dense form, or one of 64 bits, is found out.
+    That is under 300 MB for COCO's training set. Counted by other means than the package's, so that a dense form, or
+    one of 64 bits, is found out.
     """
     relevance = make().fit(scenes)
     words = [ptb_like(caption) for caption in scenes.captions]
     grams = [{tuple(w[k : k + n]) for n in range(1, max_order + 1) for k in range(len(w) - n + 1)} for w in words]
     n_entries, n_features = sum(map(len, grams)), len(set().union(*grams))
-    most = 6 * n_entries + 40 * scenes.n_captions + 8 * n_features + 8 * scenes.n_images + 2**14  # lengths' penalties
+    most = 6 * n_entries + (20 + 4 * max_order) * scenes.n_captions + 4 * n_features + 8 * scenes.n_images + 2**13
     assert most / 2 < relevance.nbytes <= most
     before = relevance.nbytes
     relevance.batch([0, 1], [0, 1, 2])
