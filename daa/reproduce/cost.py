@@ -22,7 +22,7 @@ class Cost(NamedTuple):
     flops: float
     kept: float
 
-    def times(self, n: float) -> Cost:
+    def times(self, n: int | float) -> Cost:
         """That of n such computations side by side."""
         return Cost(self.flops * n, self.kept * n)
 

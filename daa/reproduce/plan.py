@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ class StagePlan:
     trained: int
     flops: float
     kept: float
-    state: float
+    state: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Plan:
     parameters: int
     stages: tuple[StagePlan, ...]
     scoring_flops: float
-    relevance: float
+    relevance: int
     precision: str
     batch: int
 
@@ -185,25 +186,35 @@ def _cost_of_captions(model: Model, tokens: Mapping[str, Tensor]) -> Cost:
 
 
 def _pair_cost(model: Model, config: Config, facts: Facts, training: bool) -> Cost:
-    """Of one pair, from FEW x FEW of them."""
-    images = _few_images(model, config)
-    with torch.no_grad():
-        captions = model.encode_captions(_captions(facts))
-    of_images, of_captions = (one.map(lambda t: t.requires_grad_(t.is_floating_point())) for one in (images, captions))
-    cost, _ = cost_of(lambda: [model.similarity(of_images, of_captions)], _held(model.similarity), training)
-    return cost.times(1 / FEW**2)
+    """Of one pair: what a quadratic function of the number of images and captions has as its second coefficient.
+
+    What SAF and SGR do to each image and caption alone is left out, as is the block they work on.
+    """
+    similarity = model.similarity
+    if hasattr(similarity, "block"):  # several blocks of even a few pairs are computed again, as in training
+        similarity.block = 1  # type: ignore[assignment]
+    costs = []
+    for n in (FEW, 2 * FEW):
+        score = partial(_scores, similarity, *_few(model, config, facts, n))
+        costs.append(cost_of(score, _held(similarity), training)[0])
+    return costs[1].plus(costs[0].times(-2)).times(1 / (2 * FEW**2))
+
+
+def _scores(similarity: nn.Module, images: Embedding, captions: Embedding) -> list[Tensor]:
+    return [similarity(images, captions)]
 
 
 @torch.no_grad()
-def _few_images(model: Model, config: Config) -> Embedding:
+def _few(model: Model, config: Config, facts: Facts, n: int) -> tuple[Embedding, Embedding]:
     encoders = config.encoders
     features = encoders.image_options.get("features", 2048) if encoders.image == "regions" else FEATURES
-    embedding: Embedding = model.image_encoder(torch.rand(FEW, REGIONS, features))
-    return embedding
+    images: Embedding = model.encode_images(torch.rand(n, REGIONS, features))
+    captions: Embedding = model.encode_captions(_captions(facts, n))
+    return tuple(one.map(lambda t: t.requires_grad_(t.is_floating_point())) for one in (images, captions))  # type: ignore[return-value]
 
 
-def _captions(facts: Facts) -> list[str]:
-    return [" ".join(f"w{k}" for k in range(facts.words_per_caption))] * FEW
+def _captions(facts: Facts, n: int = FEW) -> list[str]:
+    return [" ".join(f"w{k}" for k in range(facts.words_per_caption))] * n
 
 
 def _held(module: nn.Module) -> list[Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
 from daa.encoders.embed import score_dataset
 from daa.evaluation import Report
@@ -41,6 +42,7 @@ class Job:
         overrides: what was changed in the configurations of the table.
         small: how the data and the model were made small, a sentence each; empty for the row as it is.
         test_images: only the first so many of the test split; None for all.
+        corpus: the captions that were evaluated, with labels, where what is read for them has none.
     """
 
     table: Table
@@ -51,6 +53,7 @@ class Job:
     overrides: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
     test_images: int | None = None
+    corpus: CaptionCorpus | None = None
 
     @property
     def record(self) -> Path:
@@ -131,7 +134,7 @@ def run(job: Job, restart: bool = False, quiet: bool = False) -> tuple[Report, l
 
     Interrupted, the same call goes on: with the training where it stopped, and with scores that are there.
     """
-    runs, corpus = {}, None
+    runs, corpus = {}, job.corpus
     scores: list[np.ndarray] = []
     for name, config in job.configs.items():
         record = train(config, job.out / name, restart=restart, quiet=quiet)
@@ -153,7 +156,7 @@ def _scores(folder: Path, test: ImageTextDataset) -> np.ndarray:
     path, best = folder / "scores.npy", folder / "best.safetensors"
     shape = (test.corpus.n_images, test.corpus.n_captions)
     if path.is_file() and path.stat().st_mtime_ns >= best.stat().st_mtime_ns:
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)
+        kept = np.load(path, mmap_mode="c", allow_pickle=False)
         if kept.shape == shape:
             return kept
     model, config = load_run(folder)

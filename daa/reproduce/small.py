@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
 from daa.datasets.feature_cache import write_features
 from daa.encoders.image import ConvSmall
@@ -57,14 +58,15 @@ def small_job(
         raise ValueError(f"--images: expected at least {4 * FOLDS}, got {images}")
     data, notes = small_data(table.protocol, root)
     counts = [f"data.train_images={images}", f"data.val_images={images // 4}"]
-    configs, used = {}, []
+    configs, used, corpus = {}, [], None
     for path in row.configs:
         full = load_config(path)
         changes, said = smaller(full)
         changes += counts
         if full.data.name == "precomputed":
             source = load_config(overrides=[*counts, *data, f"data.image_size={PIXELS}"]).data
-            said.append(_write_features(source, full.data, out / "features"))
+            corpus = _write_features(source, full.data, out / "features")
+            said.append(FEATURES)
             changes += [f"data.root={out / 'features'}", f"encoders.image_options.features={4 * WIDTH}"]
         else:
             changes += data
@@ -73,7 +75,8 @@ def small_job(
         notes = list(dict.fromkeys([*notes, *said]))
     first = next(iter(configs.values())).data
     n_test = min(images // 4, load_split(first, first.test).corpus.n_images) // FOLDS * FOLDS
-    return Job(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test)
+    corpus = corpus and corpus.select(slice(n_test))
+    return Job(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test, corpus)
 
 
 def small_data(protocol: str, root: Path | None) -> tuple[list[str], list[str]]:
@@ -123,8 +126,17 @@ def smaller(full: Config) -> tuple[list[str], list[str]]:
     return changes, notes
 
 
-def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> str:
-    """The features of all splits in SCAN's layout, from a frozen network with random weights; a sentence about it."""
+FEATURES = (
+    f"Features: {PLACES} places of the last map of a small network with random weights, written in the layout of "
+    "SCAN's region features and read from there."
+)
+
+
+def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> CaptionCorpus:
+    """The features of all splits in SCAN's layout, from a frozen network with random weights; the captions of the last.
+
+    These, unlike what is read back, have labels.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = ConvSmall(width=WIDTH).body.eval()
@@ -132,10 +144,7 @@ def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> str
     for part, n_images in (("train", source.train_images), ("val", source.val_images), ("test", source.val_images)):
         dataset = load_split(source, getattr(source, part), n_images)
         write_features(folder, getattr(target, part), _Rows(dataset, network), dataset.corpus, made_by=made_by)
-    return (
-        f"Features: {PLACES} places of the last map of a small network with random weights, written in the layout of "
-        "SCAN's region features and read from there."
-    )
+    return dataset.corpus
 
 
 class _Rows:
