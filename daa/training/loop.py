@@ -110,7 +110,6 @@ class _Run:
             self._restore(*earlier)
         if self.main:
             folder.begin()
-        if self.main:
             folder.truncate_log(self.state["log_bytes"])
         steps = self.accelerator.gather(torch.tensor([self.state["step"]], device=self.accelerator.device)).tolist()
         if len(set(steps)) > 1:

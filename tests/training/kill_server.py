@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import numba
 import safetensors.torch
 import scipy.sparse.csgraph  # noqa: F401
+import torch._dynamo  # noqa: F401 (a step of an optimizer would import it in each child)
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import daa.training.checkpoint as checkpoint

@@ -31,13 +31,27 @@ SCENARIOS: dict[str, list[list[Any]]] = {
     ],
     "in a line of the log, and when all was done": [["log", 4], ["end"]],
     "some time": [["time", 0.3]],
+    # one epoch each; the second stage starts with a checkpoint, the fourth write, from the best weights, the second
+    "between two stages": [
+        ["write", 3, "after"],
+        ["write", 1, "half"],
+        ["write", 1, "after"],
+        ["step", 1],
+        ["step", 4],
+    ],
 }
+STAGES = ["train.epochs=1", "finetune.epochs=1", "finetune.start=best", "train.chunks=2", "optim.name=adamp"]
+STAGES += ["optim.schedule=plateau", "finetune.optim={name: adam, options: {amsgrad: true}}"]
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[int]]]:
     folder = tmp_path_factory.mktemp("killed")
-    scenarios = {name: {"places": places, "overrides": []} for name, places in SCENARIOS.items()}
+    scenarios: dict[str, Any] = {
+        name: {"places": places, "overrides": STAGES if name == "between two stages" else []}
+        for name, places in SCENARIOS.items()
+    }
+    scenarios["uninterrupted, two stages"] = {"places": [], "overrides": STAGES}
     scenarios["all pairs"] = {
         "places": [],
         "overrides": ["train.sampling=caption", "loss.kind=infonce", "loss.options={}"],
@@ -63,7 +77,8 @@ def test_children_were_killed_where_they_should(ended: tuple[Path, dict[str, lis
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "uninterrupted"])
 def test_resumed_run_is_the_same(name: str, ended: tuple[Path, dict[str, list[int]]]) -> None:
-    whole, resumed = ended[0] / "uninterrupted", ended[0] / name
+    whole = ended[0] / ("uninterrupted, two stages" if name == "between two stages" else "uninterrupted")
+    resumed = ended[0] / name
     for which in ("last", "best"):
         expected, found = (load_file(path / f"{which}.safetensors") for path in (whole, resumed))
         assert expected.keys() == found.keys()
