@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,12 @@ def train(
     Example:
 
         daa train configs/scenes-daa.yaml loss.daa_weight=5 --out runs/daa-5
+
+    Several GPUs or machines share each batch, which is ranked as a whole; on CPUs, torchrun starts the processes:
+
+        accelerate launch --multi_gpu --num_processes 4 -m daa train CONFIG
+
+        torchrun --nproc-per-node 2 -m daa train CONFIG train.device=cpu
     """
     from daa.training.load import load_config
     from daa.training.loop import train as train_run
@@ -34,9 +41,12 @@ def train(
     chosen = load_config(config, overrides or [])
     folder = out or Path("runs") / config.stem
     record = train_run(chosen, folder, restart=restart, quiet=quiet)
+    if int(os.environ.get("RANK", "0")):
+        return  # the first of several processes speaks for all
     best = record["best"]
+    stopped = "".join(f", stage {one['stage'] + 1} ended early" for one in record.get("stopped", []))
     Console().print(
-        f"{folder}: rsum {100 * best['rsum']:.1f} after epoch {best['epoch']} (validation), "
+        f"{folder}: rsum {100 * best['rsum']:.1f} after epoch {best['epoch']} (validation){stopped}, "
         f"{record['seconds']:.0f} s, {record['parameters']:,} parameters",
         highlight=False,
     )
