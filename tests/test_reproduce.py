@@ -205,7 +205,7 @@ def test_the_command_lists_and_plans(
     assert "78.0" in out
     code, out, err = call(monkeypatch, capsys, "reproduce", "table3", "--row", "saf+daa", "--dry-run")
     assert (code, err) == (0, "")
-    for said in ("million parameters", "by hand: SCAN's region features", "10.3 GB", "T4:", "A100:"):
+    for said in ("million parameters", "by hand: SCAN's region features", "11.5 GB", "T4:", "A100:"):
         assert said in out
     code, out, err = call(monkeypatch, capsys, "reproduce", "table3", "--row", "saf+daa", "--small", "--dry-run")
     assert code == 0

@@ -66,6 +66,15 @@ def test_operations_of_cross_attention_by_hand(saf: Plan) -> None:
     assert saf.scoring_flops == pytest.approx(1000 * 5000 * (attention + compare) / pairs, rel=0.02)
 
 
+def test_the_steps_of_cross_attention_keep_no_pairs(saf: Plan) -> None:
+    sgr = make_plan(config_of("table3", "SGR"), "flickr30k")
+    for plan in (
+        saf,
+        sgr,
+    ):  # thirty tensors of regions and words at most, none of pairs
+        assert plan.stages[0].kept < 30 * 4 * 128 * (36 + 14) * 1024 < 4 * 128 * 128 * 14 * 1024
+
+
 def test_what_is_needed_and_who_gets_it() -> None:
     tables = load_tables()
 

@@ -26,7 +26,8 @@ FLOAT = 4
 REGIONS = 36
 PIECES, BERT_LAYERS = 30_522, 12  # of bert-base-uncased
 FEATURES = 8
-FEW = 4  # images and captions of which the pairs are counted
+FEW = 4  # captions that are counted
+PAIRED = 10  # images and captions of which the pairs are counted: more than SAF and SGR take as one block
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,9 @@ def _text_cost(few: Sequence[Model], facts: Facts) -> Cost:
 
 def _cost_of_captions(model: Model, tokens: Mapping[str, Tensor]) -> Cost:
     encoder = model.text_encoder.train()
-    return cost_of(lambda: encoder(**tokens).tensors().values(), _held(encoder))[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # words that are taken out at random do not count
+        return cost_of(lambda: encoder(**tokens).tensors().values(), _held(encoder))[0]
 
 
 def _pair_cost(model: Model, config: Config, facts: Facts, training: bool) -> Cost:
@@ -194,10 +197,10 @@ def _pair_cost(model: Model, config: Config, facts: Facts, training: bool) -> Co
     if hasattr(similarity, "block"):  # several blocks of even a few pairs are computed again, as in training
         similarity.block = 1  # type: ignore[assignment]
     costs = []
-    for n in (FEW, 2 * FEW):
+    for n in (PAIRED, 2 * PAIRED):
         score = partial(_scores, similarity, *_few(model, config, facts, n))
         costs.append(cost_of(score, _held(similarity), training)[0])
-    return costs[1].plus(costs[0].times(-2)).times(1 / (2 * FEW**2))
+    return costs[1].plus(costs[0].times(-2)).times(1 / (2 * PAIRED**2))
 
 
 def _scores(similarity: nn.Module, images: Embedding, captions: Embedding) -> list[Tensor]:
