@@ -38,6 +38,9 @@ def test_four_parts_equal_one(model: str) -> None:
     results = []
     for chunks in (1, 4):
         gradients, batch = ready(configured(model), chunks)
+        if model in ("saf", "sgr"):  # small differences of vectors: in float32 as much as 1e-5 is rounding
+            gradients.model.double()
+            batch.images, batch.relevance = batch.images.double(), batch.relevance.double()
         optimizer = torch.optim.SGD([*gradients.model.parameters(), *gradients.objective.parameters()], lr=0.02)
         for _ in range(3):
             optimizer.zero_grad()
