@@ -34,7 +34,7 @@ class Batch:
     """
 
     step: int
-    images: Float[Tensor, "images ..."]
+    images: Float[Tensor, "share ..."]
     tokens: dict[str, Tensor]
     image_index: Int[Tensor, " images"]
     caption_index: Int[Tensor, " captions"]

@@ -90,7 +90,7 @@ class Board:
 
     def write(self, kind: str, values: dict[str, Any]) -> None:
         """Note a line of the log: its numbers under `kind/name`, or `kind/direction/name`; its text as text."""
-        step = values["step"]
+        step = values["step"] - (kind == "validation")  # that counts the steps done; the last of them stays at a resume
         for name, value in values.items():
             nested = value if isinstance(value, dict) else {"": value}
             for inner, number in nested.items():

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daa.datasets.transforms import training_transform
 from daa.training.batches import Batches, Sampler, _shifted
 from tests.training.tiny import tiny_config, tiny_data
 
@@ -111,3 +112,28 @@ def test_class_sampling_takes_one_caption_of_each_class() -> None:
     assert drawn[3][1].tolist() == sampler.step(3)[1].tolist()
     with pytest.raises(ValueError, match="labels of 0"):
         Sampler(image_of_caption, 4, "class")
+
+
+def test_random_views_hang_on_the_seed_the_step_and_the_image_alone() -> None:
+    data, tokens = tiny_data(), {"words": torch.zeros(96, 3, dtype=torch.long)}
+    data.train.dataset._random_view = training_transform("crop-flip", 16)
+    options = ["data.augment=crop-flip", "data.shift=0"]
+    whole = Batches(data.train, tokens, tiny_config(*options))
+    shares = [Batches(data.train, tokens, tiny_config(*options), share=(k, 3)) for k in range(3)]
+    torch.testing.assert_close(torch.cat([share[2].images for share in shares]), whole[2].images, rtol=0, atol=0)
+    plain = Batches(data.train, tokens, tiny_config("data.shift=0"))[2]
+    assert not whole[2].images.equal(plain.images)
+    other_seed = Batches(data.train, tokens, tiny_config(*options, "train.seed=1"))
+    again = [batches[2].images[0] for batches in (whole, other_seed)]
+    assert not again[0].equal(again[1])
+
+
+@pytest.mark.parametrize("sampling", ["image", "caption"])
+def test_shares_add_up_to_the_batch(sampling: str) -> None:
+    tokens = {"words": torch.arange(96)[:, None]}
+    config = tiny_config(f"train.sampling={sampling}", "data.shift=2")
+    whole = Batches(tiny_data().train, tokens, config)[1]
+    shares = [Batches(tiny_data().train, tokens, config, share=(k, 5))[1] for k in range(5)]
+    assert torch.cat([share.images for share in shares]).equal(whole.images)
+    assert torch.cat([share.tokens["words"] for share in shares]).equal(whole.tokens["words"])
+    assert all(share.positives.equal(whole.positives) for share in shares)

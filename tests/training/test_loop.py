@@ -212,3 +212,26 @@ def test_five_steps_on_real_coco_images_lower_the_loss(tmp_path: Path, image: st
     losses = [line["loss"] for line in read_log(tmp_path / "a", "step")]
     assert len(losses) == 5
     assert losses[-1] < losses[0]
+
+
+def test_tensorboard_shows_each_step_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    original = loop._Run._step
+
+    def interrupt(self: loop._Run, batch: object, *arguments: object, **options: object) -> None:
+        if batch.step == 5:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        original(self, batch, *arguments, **options)  # type: ignore[arg-type]
+
+    config, data = tiny_config("train.tensorboard=true"), tiny_data()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "_step", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "a", data=data, quiet=True)
+    train(config, tmp_path / "a", data=data, quiet=True)
+    events = EventAccumulator(str(tmp_path / "a" / "tensorboard")).Reload()
+    losses = [line["loss"] for line in read_log(tmp_path / "a", "step")]
+    assert [event.step for event in events.Scalars("step/loss")] == list(range(8))
+    assert [event.value for event in events.Scalars("step/loss")] == pytest.approx(losses)
+    assert [event.step for event in events.Scalars("validation/i2t/R@1")] == [3, 7]

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
+from daa.encoders.embedding import PointSet
 from daa.encoders.gaussian import Gaussian
-from daa.losses import daa_loss, info_nce_loss, kl_standard_normal
+from daa.losses import daa_loss, diversity, info_nce_loss, kl_standard_normal, mmd, smooth_ap_loss, uniformity
 from daa.similarity import cosine_similarity
 from daa.training.config import CHOICES_OF_LOSS, LossConfig, OptimConfig
 from daa.training.objective import CONTRASTIVE, Objective
@@ -27,6 +28,55 @@ def test_the_sum_is_the_weighted_sum_of_its_parts() -> None:
     torch.testing.assert_close(parts["daa"], daa_loss(SCORES, RELEVANCE))
     torch.testing.assert_close(parts["kl"], (kl_standard_normal(IMAGES) + kl_standard_normal(CAPTIONS)) / 2)
     torch.testing.assert_close(parts["loss"], parts["contrastive"] + 2 * parts["daa"] + 0.5 * parts["kl"])
+
+
+def test_sums_over_all_embeddings_and_the_points_of_both_modalities() -> None:
+    parts = Objective(
+        LossConfig(kl_weight=1e-5, kl_reduction="sum", uniformity_weight=10.0, mmd_weight=0.01, smooth_ap_weight=0.5)
+    )(IMAGES, CAPTIONS, SCORES, POSITIVES)
+    torch.testing.assert_close(parts["kl"], kl_standard_normal(IMAGES, "sum") + kl_standard_normal(CAPTIONS, "sum"))
+    torch.testing.assert_close(parts["uniformity"], uniformity(torch.cat([IMAGES.mean, CAPTIONS.mean])))
+    torch.testing.assert_close(parts["mmd"], mmd(IMAGES.mean, CAPTIONS.mean, squared=False))
+    torch.testing.assert_close(parts["smooth_ap"], smooth_ap_loss(SCORES, POSITIVES))
+    weighted = 1e-5 * parts["kl"] + 10 * parts["uniformity"] + 0.01 * parts["mmd"] + 0.5 * parts["smooth_ap"]
+    torch.testing.assert_close(parts["loss"], parts["contrastive"] + weighted)
+
+
+def test_the_terms_of_pvse() -> None:
+    images, captions = (PointSet(torch.randn(n, 2, 8), torch.randn(n, 2, 8)) for n in (3, 5))
+    objective = Objective(LossConfig(kind="triplet", mmd_weight=0.01, diversity_weight=0.1))
+    objective.check(images, captions)
+    parts = objective(images, captions, SCORES, POSITIVES)
+    torch.testing.assert_close(parts["diversity"], diversity(images.residuals) + diversity(captions.residuals))
+    torch.testing.assert_close(
+        parts["mmd"], mmd(images.points.flatten(0, 1), captions.points.flatten(0, 1), squared=False)
+    )
+    torch.testing.assert_close(parts["loss"], parts["contrastive"] + 0.01 * parts["mmd"] + 0.1 * parts["diversity"])
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (LossConfig(), "loss.kind: soft-contrastive does not go with embeddings that are PointSet"),
+        (LossConfig(kind="triplet", kl_weight=0.1), "loss.kl_weight: 0.1 does not go with .* PointSet"),
+        (LossConfig(kind="triplet", diversity_weight=0.1), "loss.diversity_weight: expected encoders that give resid"),
+    ],
+)
+def test_embeddings_that_a_loss_does_not_work_on(config: LossConfig, message: str) -> None:
+    points = PointSet(torch.randn(3, 2, 8))
+    with pytest.raises(ValueError, match=message):
+        Objective(config).check(points, points)
+
+
+def test_the_weight_of_the_released_code_is_twice_as_large_here() -> None:
+    """1000 (i2t + t2i) there: one direction of DAA is that of a matrix that has but one candidate the other way."""
+    config = LossConfig(kind="triplet", options={"reduction": "sum"}, daa_weight=2000.0)
+    parts = Objective(config)(IMAGES, CAPTIONS, SCORES, POSITIVES, RELEVANCE)
+    i2t, t2i = (
+        sum(2 * daa_loss(row[None], other[None]) for row, other in zip(s, c, strict=True)) / len(s)
+        for s, c in ((SCORES, RELEVANCE), (SCORES.T, RELEVANCE.T))
+    )
+    torch.testing.assert_close(parts["loss"], parts["contrastive"] + 1000 * (i2t + t2i))
 
 
 @pytest.mark.parametrize("kind", CONTRASTIVE)
