@@ -83,7 +83,7 @@ def _small(
 
     console.print(f"{table.title}, {row.name}, made small: the same path, numbers that compare with nothing.")
     if dry_run:
-        for note in small_data(table.protocol, root)[1]:
+        for note in small_data(table.protocol, root, images or IMAGES)[1]:
             console.print(note)
         console.print(f"{images or IMAGES} training images, a network with random weights, minutes on a CPU.")
         return None

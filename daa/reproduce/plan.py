@@ -27,7 +27,7 @@ REGIONS = 36
 PIECES, BERT_LAYERS = 30_522, 12  # of bert-base-uncased
 FEATURES = 8
 FEW = 4  # captions that are counted
-PAIRED = 10  # images and captions of which the pairs are counted: more than SAF and SGR take as one block
+PAIRED, BLOCK = 10, 1 << 20  # images and captions of which the pairs are counted, more than SAF and SGR take as one
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _pair_cost(model: Model, config: Config, facts: Facts, training: bool) -> Co
     """
     similarity = model.similarity
     if hasattr(similarity, "block"):  # several blocks of even a few pairs are computed again, as in training
-        similarity.block = 1  # type: ignore[assignment]
+        similarity.block = BLOCK  # type: ignore[assignment]
     costs = []
     for n in (PAIRED, 2 * PAIRED):
         score = partial(_scores, similarity, *_few(model, config, facts, n))

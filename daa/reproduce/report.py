@@ -55,13 +55,13 @@ def needed_lines(needed: Sequence[Needed]) -> list[str]:
     """What is downloaded and what has to be fetched by hand."""
     total = sum(one.n_bytes for one in needed)
     by_hand = sum(one.by_hand for one in needed)
-    lines = [f"Needs {len(needed)} things from elsewhere, {readable(total)} as far as sizes are published:"]
+    lines = [f"Needs {len(needed)} downloads, {readable(total)} as far as sizes are published:"]
     for one in needed:
         size = f" ({readable(one.n_bytes)})" if one.n_bytes else ""
         where = f": {one.where}" if one.where else ""
         lines.append(f"  {'by hand: ' if one.by_hand else ''}{one.what}{size}{where}")
     if by_hand:
-        lines.append(f"  {by_hand} of them only a person can fetch; nothing else gets them.")
+        lines.append(f"  {by_hand} of them by hand: only a person can fetch {'it' if by_hand == 1 else 'them'}.")
     return lines
 
 

@@ -56,7 +56,7 @@ def small_job(
     """
     if images < 4 * FOLDS:
         raise ValueError(f"--images: expected at least {4 * FOLDS}, got {images}")
-    data, notes = small_data(table.protocol, root)
+    data, notes = small_data(table.protocol, root, images)
     counts = [f"data.train_images={images}", f"data.val_images={images // 4}"]
     configs, used, corpus = {}, [], None
     for path in row.configs:
@@ -79,7 +79,7 @@ def small_job(
     return Job(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test, corpus)
 
 
-def small_data(protocol: str, root: Path | None) -> tuple[list[str], list[str]]:
+def small_data(protocol: str, root: Path | None, images: int) -> tuple[list[str], list[str]]:
     """Overrides of the section `data`, and a sentence that says what is read: COCO if it is there, or else scenes."""
     folder = root or (Path(os.environ["DAA_DATA"]) if os.environ.get("DAA_DATA") else None)
     coco = None if folder is None else folder / "coco"
@@ -92,12 +92,16 @@ def small_data(protocol: str, root: Path | None) -> tuple[list[str], list[str]]:
             splits = ("train2017", "val2017", "val2017")
             note = f"Data: COCO's train2017, and the same images of val2017 to validate and to test{stand_in}."
             return [*_data("coco", coco, splits), "data.options={captions_per_image: 5}"], [note]
+    scenes = [
+        f"data.options={{n_images: {images}}}",
+        "data.augment=none",
+    ]  # captions tell left from right
     note = {
         "coco": "Data: drawn scenes in the place of COCO, which is not there.",
         "flickr30k": "Data: drawn scenes in the place of Flickr30K.",
         "cub": "Data: drawn scenes in the place of CUB, all true captions of a picture in that of all of its class.",
     }[protocol]
-    return [*_data("scenes", None, ("train", "val", "test")), "data.augment=none"], [note]
+    return [*_data("scenes", None, ("train", "val", "test")), *scenes], [note]
 
 
 def _data(name: str, root: Path | None, splits: tuple[str, str, str]) -> list[str]:
