@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-
 AnyEmbedding = TypeVar("AnyEmbedding", bound="Embedding")
 
 
