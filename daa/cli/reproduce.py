@@ -113,6 +113,8 @@ def _full(
     from daa.reproduce.report import needed_lines, plan_lines
     from daa.reproduce.run import full_job, needed_of, obtain
 
+    if not (dry_run or root or os.environ.get("DAA_DATA")):
+        raise ValueError("--root: expected the folder of the data sets, or the environment variable DAA_DATA")
     data = root or Path(os.environ.get("DAA_DATA") or "data")
     job = full_job(table, row, data, out, changes)
     console.print(f"{table.title}, {row.name}")
@@ -123,8 +125,6 @@ def _full(
             console.print(line)
     if dry_run:
         return None
-    if root is None and not os.environ.get("DAA_DATA"):
-        raise ValueError("--root: expected the folder of the data sets, or the environment variable DAA_DATA")
     if device == "auto" and not torch.cuda.is_available():
         raise ValueError(
             "--device: no GPU is here, and the hours above are those of one; --small runs the same path on a CPU, and "
