@@ -32,7 +32,7 @@ PLANS: dict[int, list[tuple[str, int | None]]] = {
     5_000: [("tfidf", None)],
     25_000: [("tfidf", None), ("tfidf", 840), ("cider-d", 840)],
     100_000: [("tfidf", 420), ("cider-d", 420)],
-    1_000_000: [("tfidf", 200), ("cider-d", 200)],
+    1_000_000: [("tfidf", 100), ("cider-d", 100)],
 }
 
 
