@@ -17,7 +17,6 @@ class Facts(NamedTuple):
         words_per_caption: their mean number.
         classes: kinds that define what matches; 0 where annotated pairs do.
         test_images, test_captions: of the test split.
-        validation_captions: of the part of the validation split that is used.
     """
 
     images: int
@@ -27,20 +26,17 @@ class Facts(NamedTuple):
     classes: int
     test_images: int
     test_captions: int
-    validation_images: int
 
 
 FACTS = {
     # words: vocab/coco_precomp_vocab.json of SCAN, its four marks left out; the mean length is that of COCO's captions
-    "coco": Facts(113_287, 566_435, 11_349, 11, 0, 5_000, 25_000, 1_000),
+    "coco": Facts(113_287, 566_435, 11_349, 11, 0, 5_000, 25_000),
     # words: vocab/f30k_precomp_vocab.json of SCAN
-    "flickr30k": Facts(29_000, 145_000, 8_477, 12, 0, 1_000, 5_000, 1_000),
+    "flickr30k": Facts(29_000, 145_000, 8_477, 12, 0, 1_000, 5_000),
     # words: no vocabulary is published; 5,000 is a guess. Reed et al. asked for at least ten words.
-    "cub": Facts(7_057, 70_570, 5_000, 15, 150, 2_967, 29_670, 1_764),
+    "cub": Facts(7_057, 70_570, 5_000, 15, 150, 2_967, 29_670),
 }
 """By the protocol of a table."""
-
-WORDS_OF_GLOVE_CORPUS = FACTS["coco"].words
 
 
 class Needed(NamedTuple):
