@@ -284,7 +284,10 @@ def test_bad_sizes_are_refused(own_errors, size):
 
 
 def test_unknown_names_are_refused_with_the_closest():
-    with pytest.raises(ValueError, match="one of scenes, coco-5k, coco, got 'scene'; did you mean 'scenes'"):
+    with pytest.raises(
+        ValueError,
+        match="one of scenes, coco-5k, coco, flickr30k, cub, precomputed, got 'scene'; did you mean 'scenes'",
+    ):
         load_corpus("scene")
     with pytest.raises(ValueError, match="did you mean 'coco'"):
         load_dataset("cocoo")
