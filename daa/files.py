@@ -50,7 +50,7 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 def provenance(seed: int | list[int] | None = None) -> dict[str, Any]:
-    """What made a result: commit (with `+` if the tree had changes), versions, hardware, seed; no names, no paths."""
+    """What made a result: commit (with `+` if the tree had changes outside of results/), versions, hardware, seed; no names, no paths."""
     import numpy
     import torch
 
@@ -69,6 +69,8 @@ def _commit() -> str | None:
         return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+        return git("rev-parse", "--short=12", "HEAD") + (
+            "+" if git("status", "--porcelain", "-uno", "--", ":(top)", ":(top,exclude)results") else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return None  # installed from a wheel, or no git

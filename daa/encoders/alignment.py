@@ -125,7 +125,7 @@ class CrossAttention(nn.Module):
         order = lengths.argsort(stable=True)
         flat = words[order][captions.mask[order]]  # all words one after the other, short captions first
         tiles = list(self._tiles(len(regions), lengths[order].tolist(), regions.shape[-1], regions.device))
-        again = self.recompute and torch.is_grad_enabled() and len(tiles) > 1
+        again = self.recompute and torch.is_grad_enabled() and sum(len(blocks) for *_, blocks in tiles) > 1
         columns: list[Tensor] = []
         statistics: list[Tensor] = []
         for captions_here, words_here, blocks in tiles:
