@@ -50,12 +50,12 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 def provenance(seed: int | list[int] | None = None) -> dict[str, Any]:
-    """What made a result: commit (with `+` if the tree had changes outside of results/), versions, hardware, seed; no names, no paths."""
+    """What made a result: commit (with `+` if files outside of results/ had changes), versions, hardware, seed."""
     import numpy
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
+    return {  # no names, no paths
         "commit": _commit(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__},
         "hardware": {"machine": platform.machine(), "cores": os.cpu_count(), "gpu": gpu},
