@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from daa.datasets.obtain import obtain_coco
 from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
 from daa.datasets.transfer import Transfer
 from daa.datasets.verify import verify
+from daa.reproduce.run import full_job, obtain
+from daa.reproduce.tables import find_table
+from daa.training.data import load_split
 from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish
 
 IMAGES = "/images.cocodataset.org/"
@@ -300,3 +304,21 @@ def test_bad_options(to, options, message):
     with pytest.raises(ValueError, match="split: expected one of train, val, test, got 'dev'"):
         obtain_coco(to(), ["dev"])
     assert transfer.TOLERATED > 1
+
+
+@pytest.mark.parametrize("row", ["VSE++", "SAF + DAA"])
+def test_a_row_of_a_table_downloads_what_it_reads(server, tmp_path, monkeypatch, row):
+    monkeypatch.setenv("DAA_DATA", str(tmp_path / "elsewhere"))
+    table = find_table("1")
+    job = full_job(table, table.row(row), tmp_path, tmp_path / "runs")
+    assert obtain(job, quiet=True) == []
+    (config,) = job.configs.values()
+    labels = load_corpus("coco", split="test", root=tmp_path / "coco").labels
+    assert labels.any()  # what PMRP compares
+    if config.data.name == "precomputed":  # region features come by hand, so no picture is asked for
+        assert not any("train2014.zip" in path for path, _ in server.requests)
+        return
+    for split, n_images in (("train", 8), ("val", 3), ("test", 4)):
+        dataset = load_split(replace(config.data, image_size=32, options={}), getattr(config.data, split))
+        assert dataset.corpus.n_images == n_images
+        assert dataset.image(0).shape == (3, 32, 32)
