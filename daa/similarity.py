@@ -9,20 +9,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from daa.encoders.embedding import PointSet
+from daa.encoders.embedding import full_precision
 from daa.encoders.gaussian import Gaussian
 
 Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 
 BLOCK = 1 << 24
 """Largest number of sample pairs whose distances `match_probability` holds at once."""
-
-
-def full_precision(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """float16 and bfloat16 as float32: distances of close points cancel almost all of a short mantissa."""
-    return tuple(t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)
 
 
 def points(embedding: Gaussian | Tensor, name: str) -> Float[Tensor, "n d"]:
@@ -192,20 +187,6 @@ def ensemble(scores_a: Matrix, scores_b: Matrix) -> Matrix:
             f"scores_b: expected the shape of scores_a, {tuple(scores_a.shape)}, got {tuple(scores_b.shape)}"
         )
     return (scores_a + scores_b) / 2
-
-
-class CosineSimilarity(nn.Module):
-    """`cosine_similarity` of Gaussians, as a part of a model."""
-
-    def forward(self, images: Gaussian, captions: Gaussian) -> Float[Tensor, "images captions"]:
-        return cosine_similarity(images, captions)
-
-
-class MaxCosineSimilarity(nn.Module):
-    """`max_cosine` of sets of points, as a part of a model."""
-
-    def forward(self, images: PointSet, captions: PointSet) -> Float[Tensor, "images captions"]:
-        return max_cosine(images.points, captions.points)
 
 
 def _distance_moments(images: Gaussian, captions: Gaussian) -> tuple[Tensor, Tensor]:

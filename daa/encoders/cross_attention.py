@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daa.encoders.alignment import CrossAttention, initialise_linear
+from daa.encoders.embedding import full_precision
 from daa.encoders.local import EPS
-from daa.similarity import full_precision
 
 
 class SAF(CrossAttention):

@@ -132,3 +132,8 @@ def concatenate(parts: Sequence[AnyEmbedding]) -> AnyEmbedding:
         raise ValueError(f"parts: expected embeddings of one kind, got {', '.join(sorted(k.__name__ for k in kinds))}")
     tensors = [part.tensors() for part in parts[0].aligned(parts)]
     return parts[0].from_tensors({name: torch.cat([one[name] for one in tensors]) for name in tensors[0]})
+
+
+def full_precision(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """float16 and bfloat16 as float32: distances of close points cancel almost all of a short mantissa."""
+    return tuple(t.float() if t.dtype in (torch.float16, torch.bfloat16) else t for t in tensors)

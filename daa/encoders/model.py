@@ -14,12 +14,32 @@ from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
 from daa.encoders.cross_attention import SAF, SGR
+from daa.encoders.embedding import PointSet
+from daa.encoders.gaussian import Gaussian
 from daa.encoders.image import ConvSmall, FeatureEncoder, TorchvisionEncoder
 from daa.encoders.local import Regions, WordGRU
 from daa.encoders.sentence import SentenceGRU
 from daa.encoders.text import BagText, ConvText, GRUText
 from daa.encoders.vocabulary import Vocabulary
-from daa.similarity import CosineSimilarity, MaxCosineSimilarity
+
+
+class CosineSimilarity(nn.Module):
+    """`daa.similarity.cosine_similarity` of Gaussians, as a part of a model."""
+
+    def forward(self, images: Gaussian, captions: Gaussian) -> Float[Tensor, "images captions"]:
+        from daa.similarity import cosine_similarity  # which itself stands on the embeddings of this package
+
+        return cosine_similarity(images, captions)
+
+
+class MaxCosineSimilarity(nn.Module):
+    """`daa.similarity.max_cosine` of sets of points, as a part of a model."""
+
+    def forward(self, images: PointSet, captions: PointSet) -> Float[Tensor, "images captions"]:
+        from daa.similarity import max_cosine
+
+        return max_cosine(images.points, captions.points)
+
 
 IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "conv-small": ConvSmall,

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from daa.encoders.embedding import full_precision
 from daa.encoders.gaussian import Gaussian
-from daa.similarity import full_precision, squared_distances
+from daa.similarity import squared_distances
 
 
 def kl_standard_normal(embedding: Gaussian, reduction: str = "mean") -> Float[Tensor, ""]:
