@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import daa.cli
 import daa.reproduce.protocol
 from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
@@ -22,6 +21,7 @@ from daa.reproduce.small import small_job
 from daa.reproduce.tables import configs_folder, find_table, load_tables
 from daa.training.load import load_config
 from daa.training.run import read_log, read_record
+from tests.command import call
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = [
@@ -180,18 +180,6 @@ def test_a_row_trains_and_ends_in_its_table(
     assert run(job, quiet=True)[1] == numbers  # nothing is trained twice
     assert {name: (job.out / name / "best.safetensors").stat().st_mtime_ns for name in job.configs} == before
     assert read_record(job.out / next(iter(job.configs)))["status"] == "finished"
-
-
-def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
-) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["daa", *map(str, arguments)])
-    code = 0
-    try:
-        daa.cli.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    return code, *capsys.readouterr()
 
 
 def test_the_command_lists_and_plans(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import daa.cli
 from daa.training.run import read_record
+from tests.command import call
 
 TINY = """
 data: {image_size: 32, train_images: 24, options: {n_images: 30}}
@@ -14,20 +14,6 @@ encoders: {embedding_dim: 16, image_options: {width: 8}, text: bag}
 loss: {kind: infonce, daa_weight: 1, daa_temperature: 0.05}
 train: {epochs: 2, batch_size: 8, device: cpu}
 """
-
-
-def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
-) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `daa` with these arguments."""
-    monkeypatch.setattr("sys.argv", ["daa", *map(str, arguments)])
-    code = 0
-    try:
-        daa.cli.main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture

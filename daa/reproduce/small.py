@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
 from daa.datasets.feature_cache import write_features
 from daa.encoders.image import ConvSmall
 from daa.reproduce.protocol import FOLDS
@@ -18,6 +16,7 @@ from daa.reproduce.run import Job
 from daa.reproduce.tables import Row, Table
 from daa.training.config import Config, DataConfig
 from daa.training.data import load_split
+from daa.training.features import FeatureBlocks
 from daa.training.load import load_config
 
 IMAGES = 200
@@ -147,19 +146,6 @@ def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> Cap
     made_by = f"conv-small of width {WIDTH}, random weights of seed 0, {PIXELS} px"
     for part, n_images in (("train", source.train_images), ("val", source.val_images), ("test", source.val_images)):
         dataset = load_split(source, getattr(source, part), n_images)
-        write_features(folder, getattr(target, part), _Rows(dataset, network), dataset.corpus, made_by=made_by)
+        blocks = FeatureBlocks(dataset, lambda images: network((images - 0.5) * 4).flatten(2).transpose(1, 2))
+        write_features(folder, getattr(target, part), blocks, dataset.corpus, made_by=made_by)
     return dataset.corpus
-
-
-class _Rows:
-    """Blocks of features of a data set's images, from an image on."""
-
-    def __init__(self, dataset: ImageTextDataset, network: torch.nn.Module) -> None:
-        self.dataset, self.network = dataset, network
-
-    def __call__(self, first: int) -> Iterator[np.ndarray]:
-        n = self.dataset.corpus.n_images
-        for start in range(first, n, 32):
-            images = torch.stack([self.dataset.image(i) for i in range(start, min(start + 32, n))])
-            with torch.no_grad():
-                yield self.network((images - 0.5) * 4).flatten(2).transpose(1, 2).numpy()

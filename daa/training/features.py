@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32
-from torch import nn
+from torch import Tensor
 
 from daa.datasets.base import ImageTextDataset
 from daa.datasets.feature_cache import write_features
@@ -29,7 +29,7 @@ class FeatureBlocks:
 
     Args:
         dataset: where the images come from.
-        encoder: an image encoder with `body_features`, on the device to compute on.
+        features: from a batch of images to their features.
         batch_size: images at a time.
         progress: called with the number of images just done.
     """
@@ -37,21 +37,20 @@ class FeatureBlocks:
     def __init__(
         self,
         dataset: ImageTextDataset,
-        encoder: nn.Module,
+        features: Callable[[Tensor], Tensor],
         batch_size: int = 32,
         progress: Callable[[int], None] = lambda n_images: None,
     ) -> None:
-        self.inputs, self.encoder = ImageInputs(dataset, keep=False), encoder.eval()
+        self.inputs, self.features = ImageInputs(dataset, keep=False), features
         self.batch_size, self.progress = batch_size, progress
 
-    @torch.no_grad()
     def __call__(self, first: int) -> Iterator[Float32[np.ndarray, "images places features"]]:
         self.progress(first)
-        device = next(self.encoder.parameters()).device
-        body_features: Callable[..., torch.Tensor] = self.encoder.body_features  # type: ignore[assignment]
         for start in range(first, len(self.inputs), self.batch_size):
             images = self.inputs.batch(np.arange(start, min(start + self.batch_size, len(self.inputs))))
-            yield body_features(images.to(device)).float().cpu().numpy()
+            with torch.no_grad():
+                features = self.features(images).float().cpu().numpy()
+            yield features
             self.progress(len(images))
 
 
@@ -87,7 +86,8 @@ def cache_features(
         encoder = build_image_encoder(name, config.encoders.embedding_dim, config.encoders.image_options)
     if not hasattr(encoder, "body_features"):
         raise ValueError(f"encoders.image: expected one of torchvision's networks, such as resnet50, got {name!r}")
-    encoder.to("cuda" if torch.cuda.is_available() and config.train.device == "auto" else "cpu")
+    device = "cuda" if torch.cuda.is_available() and config.train.device == "auto" else "cpu"
+    encoder.eval().to(device)
     data, options = config.data, config.encoders.image_options
     seed = "" if options.get("weights") else f", seed {config.train.seed}"
     body = {key: options[key] for key in OF_THE_BODY if key in options}
@@ -97,7 +97,7 @@ def cache_features(
         of = dataset.corpus.n_images
         blocks = FeatureBlocks(
             dataset,
-            encoder,
+            lambda images: encoder.body_features(images.to(device)),  # type: ignore[operator]
             batch_size,
             lambda n, split=split, of=of: progress(split, n, of),  # type: ignore[misc]
         )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from daa.training.run import read_log
+from tests.training.killed import serve
 
 ROOT = Path(__file__).parents[2]
 # Two epochs of 4 steps; checkpoints after steps 3, 4, 6 and 8, and the best weights before the one after 4. Each child
@@ -56,17 +54,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, lis
         "places": [],
         "overrides": ["train.sampling=caption", "loss.kind=infonce", "loss.options={}"],
     }
-    server = subprocess.run(
-        [sys.executable, "-m", "tests.training.kill_server", str(folder)],
-        input=json.dumps(scenarios),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert server.returncode == 0, server.stderr
-    return folder, json.loads(server.stdout)
+    return folder, serve(folder, scenarios)
 
 
 def test_children_were_killed_where_they_should(ended: tuple[Path, dict[str, list[int]]]) -> None:

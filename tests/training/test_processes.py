@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from daa.training.run import read_log
+from tests.training.killed import serve
 
 ROOT = Path(__file__).parents[2]
 # 5 steps of 9 images, 4 for one process and 5 for the other. SGD: its momentum is the sum of the gradients.
@@ -36,16 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chunks = [*TRIPLET, "train.chunks=2"]
     scenarios["triplet, two, in parts"] = {"places": [], "overrides": chunks, "processes": 2}
     scenarios["triplet, two, killed"] = {"places": [["step", 4]], "overrides": TRIPLET, "processes": 2}
-    server = subprocess.run(
-        [sys.executable, "-m", "tests.training.kill_server", str(folder)],
-        input=json.dumps(scenarios),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert server.returncode == 0, server.stderr
+    serve(folder, scenarios)
     return folder
 
 
