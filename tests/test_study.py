@@ -9,6 +9,7 @@ from daa import study
 from daa.corpus import CaptionCorpus
 from daa.encoders.gaussian import Gaussian
 from daa.training.load import load_config
+from tests.oracles import slow_asp
 
 TINY = [
     "data.train_images=24",
@@ -80,3 +81,20 @@ def test_uncertainty_correlates_with_the_true_ambiguity():
     assert result["images"]["spearman_ambiguity"] is None
     with pytest.raises(ValueError, match="exhaustive truth"):
         study.ambiguity(CaptionCorpus(captions=["a"], image_of_caption=[0]))
+
+
+@pytest.mark.parametrize("direction", ["i2t", "t2i"])
+def test_the_parts_of_an_asp_are_those_of_the_formula(direction):
+    rng = np.random.default_rng(0)
+    scores, relevance = rng.normal(size=(4, 6)) + rng.normal(size=6), rng.integers(0, 3, size=(4, 6)) / 2
+    by_query, relevant = (scores, relevance) if direction == "i2t" else (scores.T, relevance.T)
+    mean_score, mean_relevance = (sum(matrix) / len(matrix) for matrix in (by_query, relevant))
+    expected = {
+        "all": [slow_asp(s, c) for s, c in zip(by_query, relevant, strict=True)],
+        "query-blind part": [slow_asp(mean_score, c) for c in relevant],
+        "rest": [slow_asp(s - mean_score, c) for s, c in zip(by_query, relevant, strict=True)],
+        "specific ASP": [slow_asp(s, c - mean_relevance) for s, c in zip(by_query, relevant, strict=True)],
+    }
+    parts = study.query_blind_parts(scores, relevance, direction)
+    assert parts == pytest.approx({name: np.mean(values) for name, values in expected.items()})
+    assert len(set(parts.values())) == 4
