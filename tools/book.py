@@ -115,9 +115,9 @@ def faults_of_notebook(path: Path) -> Iterator[str]:
                 yield f"cell [{cell.execution_count}] shows an error"
             elif output.get("name") == "stderr":
                 yield f"cell [{cell.execution_count}] shows a warning or other text on stderr"
-            if PRIVATE_PATH.search(re.sub(r'"image/png": "[^"]*"', "", text)):
+            if PRIVATE_PATH.search(re.sub(r'"image/(png|jpeg)": "[^"]*"', "", text)):
                 yield f"cell [{cell.execution_count}] shows an absolute path of a machine"
-            if "image/png" in output.get("data", {}) and not alt_text(cell):
+            if any(kind.startswith("image/") for kind in output.get("data", {})) and not alt_text(cell):
                 yield f"cell [{cell.execution_count}] draws a figure without alt text (cell metadata mystnb.image.alt)"
 
 

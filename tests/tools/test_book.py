@@ -58,6 +58,10 @@ def test_a_book_in_order_has_no_faults(book, copy):
         (lambda nb: nb.cells[1].outputs.append(output("stream", text="/home/me/x")), "absolute path"),
         (lambda nb: nb.cells[1].outputs.append(output("error", ename="E", evalue="", traceback=[])), "shows an error"),
         (lambda nb: nb.cells[1].outputs.append(output("display_data", data={"image/png": "aGk="})), "without alt text"),
+        (
+            lambda nb: nb.cells[1].outputs.append(output("display_data", data={"image/jpeg": "aGk="})),
+            "without alt text",
+        ),
         (lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("word " * 2501)), "2501 words"),
         (
             lambda nb: nb.cells.extend(nbformat.v4.new_code_cell("", execution_count=n) for n in range(3, 27)),
