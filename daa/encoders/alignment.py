@@ -116,7 +116,8 @@ class CrossAttention(nn.Module):
             captions: at least one word each.
 
         Raises:
-            ValueError: another number of regions, vectors of another size, or a caption without words.
+            ValueError: another number of regions, vectors of another size, a caption without words, or in training one
+                image alone.
         """
         regions, words, lengths = self._checked(images, captions)
         image_whole = self.image_whole(regions, images.mask)
@@ -154,6 +155,8 @@ class CrossAttention(nn.Module):
             )
         if captions.features.shape[-1] != width:
             raise ValueError(f"captions: expected words of {width} numbers, got {captions.features.shape[-1]}")
+        if self.training and len(images) == 1:
+            raise ValueError("images: expected at least two in training, since they are normalised together, got 1")
         lengths = captions.mask.sum(dim=1)
         if len(images) == 0 or len(captions) == 0 or not lengths.all():
             raise ValueError(
@@ -207,7 +210,8 @@ class CrossAttention(nn.Module):
         words: Float[Tensor, "c length dim"],
     ) -> Float[Tensor, "i c*length dim"]:
         """v_j for every image and word."""
-        similar = words.flatten(0, 1) @ regions.flatten(0, 1).T
+        # Squares of small similarities are 0 in float16.
+        (similar,) = full_precision(words.flatten(0, 1) @ regions.flatten(0, 1).T)
         e = F.leaky_relu(similar, 0.1).view(*words.shape[:2], *regions.shape[:2])
         # What F.normalize does over dim 1, at a tenth of its time there.
         scale = self.smooth * e.square().sum(dim=1, keepdim=True).clamp_min(EPS**2).rsqrt()

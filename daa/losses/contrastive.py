@@ -128,8 +128,10 @@ class SoftContrastiveLoss(nn.Module):
 
     The default 15, 15 is PCME's for 1,024 dimensions on COCO. There unrelated unit vectors lie within a few per cent of
     distance sqrt(2), well past the threshold at shift / scale = 1, and a steep sigmoid separates them at once. In few
-    dimensions unrelated vectors come at every distance, and a small network starts with everything at nearly one point,
-    where each negative pair costs 2 shift = 30 nats and the sigmoid is flat: start lower, 5, 5, as PCME does on CUB.
+    dimensions unrelated vectors come at every distance, and a small network starts with everything at nearly one point.
+    There each negative pair costs 2 shift = 30 nats, which still fall by 2 scale = 30 a unit of distance. But distance
+    as it is taken, sqrt(d^2 + eps), has no slope at 0, and the positives, all of probability 1, have none at any d well
+    below shift / scale, so that nothing says what belongs together. Start lower, 5, 5, as PCME does on CUB.
 
     Args:
         n_samples: draws per embedding; 7 in PCME, 5 in PCME-bert.

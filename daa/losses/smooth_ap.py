@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -28,7 +29,6 @@ def smooth_ap_loss(scores: Any, positives: Any, temperature: float = 0.01) -> Fl
     Returns:
         0-d tensor in [0, 1).
 
-    >>> import torch
     >>> scores, positives = torch.tensor([[0.9, 0.8, 0.1]]), torch.tensor([[False, True, True]])
     >>> round(smooth_ap_loss(scores, positives).item(), 4)  # i2t: 1 - (1/2 + 2/3) / 2; t2i has one candidate
     0.2083
@@ -41,8 +41,10 @@ def smooth_ap_loss(scores: Any, positives: Any, temperature: float = 0.01) -> Fl
     for s, matches in ((scores, positives), (scores.T, positives.T)):
         answered = matches.any(1)
         s, matches = s[answered], matches[answered]
-        # Pushed 100 temperatures below every score, negatives add sigmoid(-100) to the rank of a positive: nothing.
-        floor = s.detach().amin() - 100 * temperature
+        # Pushed 100 temperatures below every score, negatives add sigmoid(-100) to the rank of a positive: nothing. The
+        # temperature may be less than the last digit of a score.
+        lowest = s.detach().amin()
+        floor = lowest - 100 * temperature - 4 * torch.finfo(s.dtype).eps * lowest.abs()
         ratio = soft_ranks(s.where(matches, floor), temperature) / soft_ranks(s, temperature)
         per_query = ratio.where(matches, 0).sum(1) / matches.sum(1)
         precision = precision + per_query.mean() / 2

@@ -75,6 +75,25 @@ def test_single_precision_is_within_1e_5(name: str) -> None:
     torch.testing.assert_close(make(name).float()(*single), expected.float(), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_half_precision_stays_close_where_squares_of_similarities_vanish(name: str, dtype: torch.dtype) -> None:
+    """A caption of one word that is nearly at right angles to a region, on the far side."""
+    images, captions = inputs()
+    word = captions.features[1, 0]
+    word -= (word @ images.features[0, 0] + 1e-3) * images.features[0, 0]
+    expected = make(name)(images, captions).float()
+    single = [e.from_tensors({"features": e.features.float(), "mask": e.mask}) for e in (images, captions)]
+    leaf = single[0].features.requires_grad_()
+    with torch.autocast("cpu", dtype=dtype):
+        scores = make(name).float()(*single)
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores, expected, rtol=0, atol=0.01)
+    scores.sum().backward()
+    assert leaf.grad is not None
+    assert leaf.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("training", [False, True])
 def test_neither_blocks_nor_padding_nor_company_matter(name: str, training: bool) -> None:
@@ -190,6 +209,8 @@ def test_bad_input_is_named() -> None:
         network(images.padded(6), captions)
     with pytest.raises(ValueError, match=r"captions: expected words of 12 numbers, got 3"):
         network(images, LocalFeatures(captions.features[..., :3], captions.mask))
+    with pytest.raises(ValueError, match=r"images: expected at least two in training, .* got 1"):
+        make("saf").train()(images[:1], captions)
     with pytest.raises(ValueError, match=r"a word in each caption, got 6 images and 7 captions, 1 of them without"):
         network(images, LocalFeatures(captions.features, captions.mask & (torch.arange(7) != 3)[:, None]))
 

@@ -145,6 +145,35 @@ def test_gradcheck_of_losses_on_gaussians():
     assert torch.autograd.gradcheck(closed_form, arguments)
 
 
+def test_at_a_collapse_the_loss_still_falls_with_the_distance_but_the_distance_has_no_slope():
+    """What the docstring of `SoftContrastiveLoss` says of points that are all nearly in one place."""
+    a = b = 15.0
+    matches = torch.tensor([[True, False]])
+
+    def push(distance):
+        """Gradients of the summed loss with respect to a matching caption and another, as far from the image each."""
+        captions = torch.tensor([[[0.0, distance]], [[distance, 0.0]]], dtype=torch.float64, requires_grad=True)
+        loss = soft_contrastive_loss(torch.zeros(1, 1, 2).double(), captions, matches, a, b, "sum") / 2
+        assert loss.item() == pytest.approx(2 * (b - a * math.sqrt(distance**2 + 1e-6)), rel=1e-4)
+        return torch.autograd.grad(loss, captions)[0].norm(dim=(1, 2)).tolist()
+
+    matching, other = push(0.1)
+    assert other == pytest.approx(2 * a, rel=1e-4)
+    assert matching < 1e-9
+    assert push(1e-4)[1] == pytest.approx(2 * a * 1e-4 / math.sqrt(1e-8 + 1e-6), rel=1e-4)
+    assert push(0.0) == [0, 0]
+
+
+@pytest.mark.parametrize("temperature", [1e-9, 1e-12])
+def test_smooth_ap_at_temperatures_below_the_last_digit_of_a_score(temperature):
+    scores, positives = np.float32([[12.0, 10.0, 10.5]]), np.array([[False, True, True]])
+    expected = slow_smooth_ap_loss(scores, positives, temperature)
+    assert smooth_ap_loss(scores, positives, temperature).item() == pytest.approx(expected, abs=1e-6)
+    assert smooth_ap_loss(scores * 0 + 10, positives, temperature).item() == pytest.approx(
+        smooth_ap_loss(scores * 0, positives, temperature).item(), abs=1e-6
+    )
+
+
 def test_two_captions_of_one_image_are_both_positives():
     """The second row of a repeated image pulls its own other caption, where a diagonal would push it away."""
     points = torch.eye(3, dtype=torch.float64)[[0, 0, 1]]
