@@ -20,13 +20,14 @@ from typing import Any, NoReturn
 import numba
 import safetensors.torch
 import scipy.sparse.csgraph  # noqa: F401
-import torch._dynamo  # noqa: F401 (a step of an optimizer would import it in each child)
+import torch
+import torch._dynamo  # (a step of an optimizer would import it in each child)
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import daa.training.checkpoint as checkpoint
 import daa.training.loop as loop
 from daa.encoders.image import ConvSmall
-from daa.encoders.local import WordGRU
+from daa.encoders.local import Regions, WordGRU
 from tests.training.tiny import region_config, region_pairs, tiny_config, tiny_data
 
 
@@ -132,6 +133,10 @@ def train(folder: Path, place: list[Any], overrides: list[str], model: str | Non
         ConvSmall.set_frozen = lambda self, frozen: self.body.requires_grad_(not frozen)  # type: ignore[attr-defined]
         forward = WordGRU.forward  # no longer than the longest of these captions, so that processes differ
         WordGRU.forward = lambda self, words: forward(self, words[:, : int((words > 0).sum(dim=1).max())])  # type: ignore[method-assign]
+        if model:  # in double precision, since rounding is large in what normalises a batch of much the same scores
+            torch.set_default_dtype(torch.float64)
+            project = Regions.forward
+            Regions.forward = lambda self, regions: project(self, regions.double())  # type: ignore[method-assign]
         config = region_config(model, *overrides) if model else tiny_config(*overrides)
         loop.train(config, folder, data=region_pairs(48) if model else tiny_data(), quiet=True)
         os._exit(0)
