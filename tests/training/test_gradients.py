@@ -51,7 +51,7 @@ def test_four_parts_equal_one(model: str) -> None:
     for whole, in_parts in zip(*results, strict=True):
         assert whole.keys() == in_parts.keys()
         for name in whole:
-            torch.testing.assert_close(in_parts[name], whole[name], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(in_parts[name], whole[name], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["pvse", "sgr"])
@@ -67,7 +67,7 @@ def test_both_passes_see_the_same_dropout(model: str) -> None:
     ]
     again._loss(batch, *joined)
     for name, expected in gradients_of(again).items():
-        torch.testing.assert_close(in_two_passes[name], expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(in_two_passes[name], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_running_averages_move_once_a_part() -> None:
