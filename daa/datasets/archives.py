@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import stat
@@ -70,9 +71,9 @@ def unpack(
                 done += 1
             if progress is not None:
                 progress(done, len(wanted))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError) as error:
         reason = str(error).partition(":\n")[0]
-        raise ValueError(f"{archive}: the archive is broken ({reason}); remove it and download it again") from None
+        raise ValueError(f"{archive}: the archive is broken ({reason}); download it again") from None
     return written
 
 
@@ -128,6 +129,8 @@ def _opened(archive: Path) -> Iterator[list[_Member]]:
                     raise _special(archive, item.name) from None
                 if item.isreg():  # links that stay inside are left out
                     members.append(_Member(item.name, item.size, partial(_reading, tarred, item)))
+            while tarred.fileobj.read(1 << 20):  # type: ignore[union-attr]  # to gzip's checksum, behind the last member
+                pass
             yield members
 
 

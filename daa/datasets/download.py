@@ -70,7 +70,7 @@ def fetch(
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(job.part, job.stop):
+        with locked(job.part.with_name(f".{job.part.name}.lock"), job.stop):
             if not _is_there(job):  # another process may have got it meanwhile
                 with nullcontext(session) if session else requests.Session() as connection:
                     _first_that_has_it(job, [url] if isinstance(url, str) else list(url), mirror, connection)
@@ -122,14 +122,20 @@ def _local_trouble(job: Job, error: OSError) -> DownloadError:
 
 
 @contextmanager
-def _locked(part: Path, stop: threading.Event) -> Iterator[None]:
-    """The part for this process alone: a second one waits until the first is done."""
+def locked(path: Path, stop: threading.Event, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """What the lock `path` stands for, for this process alone: a second one waits until the first is done.
+
+    Args:
+        path: a file of its own, removed again.
+        stop: when set, by another thread, ends the waiting with KeyboardInterrupt.
+        waiting: called once if there is another process to wait for.
+    """
     try:
         import fcntl
     except ImportError:  # not on this system: checksums must do
         yield
         return
-    path = part.with_name(f".{part.name}.lock")
+    told = False
     while True:
         with open(path, "ab") as lock:
             try:
@@ -137,8 +143,13 @@ def _locked(part: Path, stop: threading.Event) -> Iterator[None]:
             except BlockingIOError:
                 if stop.is_set():
                     raise KeyboardInterrupt from None
+                if not told:
+                    waiting()
+                    told = True
                 time.sleep(0.1)
                 continue
+            except OSError:  # a file system without locks, as those of clusters may be: checksums must do
+                pass
             if not _is_open_as(lock, path):  # removed while this process waited for it
                 continue
             try:
@@ -155,4 +166,4 @@ def _is_open_as(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-__all__ = ["DownloadError", "NoSpaceError", "fetch", "file_digest", "mirrored", "readable", "require_space"]
+__all__ = ["DownloadError", "NoSpaceError", "fetch", "file_digest", "locked", "mirrored", "readable", "require_space"]

@@ -60,7 +60,7 @@ class ImageFiles:
                 return image.convert("RGB")
         except FileNotFoundError:
             raise
-        except (OSError, SyntaxError) as error:
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f"{self.paths[i]}: expected a picture, got {error}; download it again") from None
 
 

@@ -42,8 +42,8 @@ def obtain_coco(
             raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
     folder = transfer.folder
     whole = subset is None and "train" in (splits or SPLITS)
-    with transfer.bars:
-        before = transfer.mended() or {"subsets": {}, "files": {}}
+    with transfer.alone() as manifest:
+        before = manifest or {"subsets": {}, "files": {}}
         needed = _missing_annotations(
             folder, instances or any(_annotation(name) in before["files"] for name in INSTANCES)
         )

@@ -22,8 +22,7 @@ def obtain_flickr30k(transfer: Transfer) -> list[str]:
     from daa.datasets.karpathy import SPLITS, karpathy_dataset
 
     folder = transfer.folder
-    with transfer.bars:
-        transfer.mended()
+    with transfer.alone():
         if not (folder / "dataset_flickr30k.json").is_file():
             _get(transfer, "caption_datasets.zip", partial(into, "", ("dataset_flickr30k.json",)))
         names = ["dataset_flickr30k.json"]
@@ -46,8 +45,7 @@ def obtain_cub(transfer: Transfer) -> list[str]:
         what is still to be done by hand.
     """
     folder = transfer.folder
-    with transfer.bars:
-        transfer.mended()
+    with transfer.alone():
         if not (folder / "CUB_200_2011" / "images.txt").is_file():
             _get(transfer, "CUB_200_2011.tgz", _cub_member)
         names = sorted(
@@ -65,8 +63,7 @@ def obtain_captions(transfer: Transfer) -> None:
     """The captions of COCO and Flickr30K in Karpathy's splits: `coco/` and `flickr30k/` in the folder, 37 MB once."""
     folder = transfer.folder
     wanted = {"dataset_coco.json": "coco/annotations", "dataset_flickr30k.json": "flickr30k"}
-    with transfer.bars:
-        transfer.mended()
+    with transfer.alone():
         if not all((folder / place / name).is_file() for name, place in wanted.items()):
             _get(
                 transfer,
@@ -84,8 +81,7 @@ def obtain_coco_5k(transfer: Transfer) -> None:
     from daa.datasets.caption_files import read_lines
 
     folder = transfer.folder / "coco-5k"
-    with transfer.bars:
-        transfer.mended()
+    with transfer.alone():
         raw = folder / "testall_caps.txt"
         if not (folder / "captions.txt").is_file():
             _get(transfer, "coco_annotations.tar.gz", partial(into, "coco-5k", (raw.name,)))

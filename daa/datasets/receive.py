@@ -145,8 +145,12 @@ def _receive(job: Job, url: str, session: requests.Session) -> None:
             _append(job, url, response, total)
     except requests.exceptions.SSLError as error:
         raise DownloadError(f"{url}: the secure connection was refused ({_reason(error)})") from None
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
-        raise DownloadError(f"{url}: expected an address such as http://host/file") from None
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ) as error:
+        raise DownloadError(f"{url}: expected an address such as http://host/file ({_reason(error)})") from None
     except requests.exceptions.RequestException as error:
         reason = _reason(error)
         raise (_NoServer if reason in _UNREACHED.values() else _Again)(reason) from None
@@ -157,7 +161,7 @@ def _accept(job: Job, url: str, response: requests.Response, here: int) -> int |
     status = response.status_code
     if status == 416:
         stated = response.headers.get("Content-Range", "").rpartition("/")[2]
-        if stated.isdecimal() and int(stated) == here:
+        if here and stated == str(here):
             return here
         job.discard()
         raise _Again("the server has another file than the part is of")
@@ -171,7 +175,7 @@ def _accept(job: Job, url: str, response: requests.Response, here: int) -> int |
     if status == 206:
         span, _, whole = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         first = span.partition("-")[0]
-        if not first.isdecimal() or int(first) != here:
+        if not first.isdecimal() or int(first) != here or _encoded(response):  # coded bytes are counted otherwise
             job.discard()
             raise _Again(f"the server sends bytes from {first or '?'} where {here} was asked for")
         start, total = here, int(whole) if whole.isdecimal() else job.size

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from daa.datasets.archives import unpack
-from daa.datasets.download import DownloadError, NoSpaceError, fetch, readable
-from daa.datasets.folders import read_manifest, write_manifest
+from daa.datasets.download import DownloadError, NoSpaceError, fetch, locked, readable
+from daa.datasets.folders import MANIFEST, read_manifest, write_manifest
 from daa.datasets.receive import file_digest
 from daa.datasets.registry import COCO_IMAGES, SOURCES
 from daa.datasets.verify import MISSING, damaged_files
@@ -52,6 +53,21 @@ class Transfer:
             disable=self.quiet,
         )
 
+    @contextmanager
+    def alone(self) -> Iterator[dict[str, Any] | None]:
+        """The folder for this process alone, progress shown; gives the manifest of an earlier download there, if any.
+
+        Files that are not as it says are removed, to be got again. A second process waits for the first.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        line = f"{self.folder}: another download is under way there; waiting for its end"
+        with self.bars, locked(self.folder / f".{MANIFEST}.lock", self.stop, lambda: self._say(line)):
+            yield self._mended()
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            self.bars.console.print(line, highlight=False, markup=False)
+
     def fetch(self, url: str | Sequence[str], path: Path, **known: Any) -> Path:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
@@ -72,11 +88,14 @@ class Transfer:
         path = self.folder / name
         known = {"size": source.size, "sha256": source.sha256, "md5": source.md5}
         self.fetch(source.urls, path, progress=show, **known)
-        unpack(path, folder or self.folder, keep, show_files, self.stop)
+        try:
+            unpack(path, folder or self.folder, keep, show_files, self.stop)
+        except ValueError:  # broken or unsafe, which no checksum has told: the same command gets it again
+            path.unlink()
+            raise
         path.unlink()
 
-    def mended(self) -> dict[str, Any] | None:
-        """The manifest of an earlier download; files that are not as it says are removed, to be got again."""
+    def _mended(self) -> dict[str, Any] | None:
         manifest = read_manifest(self.folder)
         if manifest is not None:
             task = self.bars.add_task("what is there", total=None, state="")
@@ -84,11 +103,10 @@ class Transfer:
             faults = damaged_files(self.folder, manifest, lambda done, n: show(completed=done, total=n))
             for name in [name for name, fault in faults.items() if fault != MISSING]:
                 (self.folder / name).unlink()
-            show(completed=len(manifest["files"]), total=len(manifest["files"]))
         return manifest
 
     def images(self, names: Sequence[str]) -> None:
-        """COCO's images one by one, several at a time; each must be a JPEG that decodes."""
+        """COCO's images one by one, several at a time; each must be a picture that decodes."""
         task = self.bars.add_task("images", total=len(names), state="")
 
         def get(name: str) -> int:
@@ -159,9 +177,11 @@ class Transfer:
 
 
 def check_picture(path: Path) -> None:
-    """Raises ValueError if a file is not a picture that decodes to its end."""
+    """Raises ValueError if a file is not a JPEG (or PNG) picture that decodes to its end."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
             image.load()
-    except (OSError, SyntaxError, ValueError) as error:
+    except UnidentifiedImageError:
+        raise ValueError("expected a picture, got no JPEG or PNG") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"expected a picture, got {error}") from None

@@ -17,16 +17,16 @@ def damaged_files(
 ) -> dict[str, str]:
     """What is wrong, by file: `"missing"`, `"expected 5 bytes, got 4"` or `"another checksum"`."""
     faults: dict[str, str] = {}
-    for done, (name, entry) in enumerate(manifest["files"].items()):
+    for done, (name, entry) in enumerate(manifest["files"].items(), start=1):
         path = folder / name
-        if progress is not None:
-            progress(done, len(manifest["files"]))
         if not path.is_file():
             faults[name] = MISSING
         elif path.stat().st_size != entry["bytes"]:
             faults[name] = f"expected {entry['bytes']:,} bytes, got {path.stat().st_size:,}"
         elif file_digest(path, "sha256") != entry["sha256"]:
             faults[name] = "another checksum"
+        if progress is not None:
+            progress(done, len(manifest["files"]))
     return faults
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ class Server:
         self.faults: dict[str, list] = {}
         self.ranges = True
         self.etags = True
+        self.coded = False  # gzip, asked for or not
         self.requests: list[tuple[str, str | None]] = []
         self.sent: dict[str, int] = {}
         self.url = ""
@@ -44,8 +46,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(404 if body is None else fault, b"no", {})
         if isinstance(fault, bytes):
             body = fault
+        if state.coded:
+            body = gzip.compress(body, mtime=0)
         etag = f'"{hashlib.md5(body).hexdigest()}"'
         headers = {"ETag": etag} if state.etags else {}
+        if state.coded:
+            headers["Content-Encoding"] = "gzip"
         if span and state.ranges and self.headers["If-Range"] in (None, etag):
             start = int(span.removeprefix("bytes=").rstrip("-"))
             if start >= len(body):

@@ -5,6 +5,7 @@ import stat
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
 from daa.datasets.archives import unpack
@@ -97,12 +98,23 @@ def test_unpacked_once_and_continued(tmp_path, make):
 def test_broken_archives(tmp_path, make):
     content = make({f"{k}.txt": bytes(range(256)) * 400 for k in range(3)})
     (tmp_path / "a").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"a: the archive is broken \(.*\); remove it and download it again"):
+    with pytest.raises(ValueError, match=r"a: the archive is broken \(.*\); download it again"):
         unpack(tmp_path / "a", tmp_path / "out")
     spoilt = bytearray(zipped({"x.txt": b"a" * 1000}))
     spoilt[200] ^= 255
     (tmp_path / "b").write_bytes(spoilt)
     with pytest.raises(ValueError, match="Bad CRC-32"):
+        unpack(tmp_path / "b", tmp_path / "out")
+    spoilt[200] ^= 255
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        spoilt[spoilt.find(header) + flags] |= 1
+    (tmp_path / "b").write_bytes(spoilt)
+    with pytest.raises(ValueError, match="broken .*encrypted"):
+        unpack(tmp_path / "b", tmp_path / "out")
+    spoilt = bytearray(tarred({"x.txt": np.random.default_rng(0).bytes(5000)}))
+    spoilt[2500] ^= 1  # amid what gzip has kept as it is: the structure is sound, the content is not
+    (tmp_path / "b").write_bytes(spoilt)
+    with pytest.raises(ValueError, match="broken .*CRC check failed"):
         unpack(tmp_path / "b", tmp_path / "out")
     assert not [path for path in (tmp_path / "out").rglob("*") if path.name not in ("0.txt", "1.txt", "2.txt")]
 

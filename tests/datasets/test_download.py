@@ -102,6 +102,16 @@ def test_a_server_without_ranges_sends_it_all_again(there, server):
     assert path.read_bytes() == BODY
 
 
+def test_a_server_that_codes_what_nobody_asked_to_be_coded(there, server):
+    """Its ranges count coded bytes, so that nothing can be joined to a part of the file."""
+    url, path = there
+    server.coded = True
+    server.faults["/a.bin"] = [("drop", 400_000)]
+    fetch(url, path, sha256=SHA256, **SOON)
+    assert path.read_bytes() == BODY
+    assert [span is None for span in server.asked("/a.bin")] == [True, False, True]
+
+
 def test_a_spoilt_part_is_replaced_once(there, server):
     url, path = there
     path.parent.mkdir()
@@ -196,6 +206,9 @@ def test_a_proxy_that_refuses_is_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(DownloadError, match="the proxy does not let it through"):
         fetch("https://example.org/a.bin", tmp_path / "a.bin", timeout=2)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:99999")
+    with pytest.raises(DownloadError, match=r"http://host/file \(.*99999"):
+        fetch("https://example.org/a.bin", tmp_path / "a.bin", timeout=2)
 
 
 def test_no_room_is_said_before_a_byte_is_written(there, monkeypatch):
@@ -254,6 +267,18 @@ def test_two_at_once_fetch_once(there, server):
     for thread in threads:
         thread.join()
     assert server.asked("/a.bin") == [None]
+    assert path.read_bytes() == BODY
+    assert left_over(path) == ["a.bin"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+def test_a_file_system_without_locks_is_no_hindrance(there, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    url, path = there
+    fetch(url, path, **SOON)
     assert path.read_bytes() == BODY
     assert left_over(path) == ["a.bin"]
 

@@ -1,18 +1,23 @@
 """Whole data sets over a bad network: complete and verified, or a clear error and a state to go on from."""
 
 import errno
+import io
 import json
+import os
 import shutil
 import threading
+import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from daa.datasets import load_corpus, load_dataset, receive, transfer
 from daa.datasets.download import DownloadError
+from daa.datasets.folders import ImageFiles
 from daa.datasets.obtain import obtain_coco
 from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
 from daa.datasets.transfer import Transfer
@@ -109,6 +114,54 @@ def test_a_bad_line_costs_nothing_but_time(server, to, tmp_path):
     assert server.sent["/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"] == len(archive)
     assert not [path for path in (tmp_path / "coco").rglob("*") if ".part" in path.name]
     assert load_dataset("coco", split="train", root=tmp_path / "coco").corpus.n_images == 8
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX locks")
+def test_several_at_once_in_one_folder(server, to, tmp_path, capfd):
+    """Each waits for those before it and says so, and no one's subset is lost."""
+    server.faults = {path: [("slow", 0.2)] for path in server.files if path.endswith(".jpg")}
+    asked = {"train": 4, "val": 2}
+    threads = [threading.Thread(target=obtain_coco, args=(to(quiet=False), [split], n)) for split, n in asked.items()]
+    said = ""
+    with to().alone():
+        for thread in threads:
+            thread.start()
+        for _ in range(1000):
+            said += capfd.readouterr().err.replace("\n", "")
+            if said.count("coco: another download is under way there; waiting for its end") == len(threads):
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail(f"nobody waits: {said}")
+    for thread in threads:
+        thread.join()
+    line = verify(tmp_path / "coco", "again")
+    assert all(f"{n} images of {split}" in line for split, n in asked.items())
+    assert not list((tmp_path / "coco").glob(".*"))
+
+
+def picture(kind):
+    buffer = io.BytesIO()
+    Image.new("CMYK" if kind == "JPEG" else "RGB", (40, 30)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_what_is_a_picture(tmp_path, monkeypatch):
+    path = tmp_path / "x.jpg"
+    for kind, reason in (("JPEG", None), ("PNG", None), ("EPS", "no JPEG or PNG"), ("GIF", "no JPEG or PNG")):
+        path.write_bytes(picture(kind))
+        if reason is None:
+            transfer.check_picture(path)
+            assert np.asarray(ImageFiles((path,))(0)).shape == (30, 40, 3)
+            continue
+        with pytest.raises(ValueError, match=f"expected a picture, got {reason}"):
+            transfer.check_picture(path)
+    path.write_bytes(picture("JPEG"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ValueError, match="expected a picture, got .*bomb"):
+        transfer.check_picture(path)
+    with pytest.raises(ValueError, match=r"x.jpg: expected a picture, got .*bomb"):
+        ImageFiles((path,))(0)
 
 
 def test_missing_and_spoilt_images(server, to, tmp_path):
@@ -272,11 +325,15 @@ def test_coco_5k_files_are_checked(server, to, tmp_path):
     path = "/github.com/naver-ai/pcmepp/releases/download/v0.1.0/coco_annotations.tar.gz"
     from daa.datasets.obtain_others import obtain_coco_5k
 
+    right = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 25_000})
+    for wrong in (b"<html>please log in</html>", b"", right[: len(right) // 2]):
+        server.files[path] = wrong
+        with pytest.raises(ValueError, match=r"coco_annotations.tar.gz: the archive is broken .* download it again"):
+            obtain_coco_5k(to("data"))
     server.files[path] = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 24_999, "precomp/dev_caps.txt": b"x\n"})
     with pytest.raises(ValueError, match=r"testall_caps.txt: expected 25000 captions, got 24999"):
         obtain_coco_5k(to("data"))
-    shutil.rmtree(tmp_path / "data")
-    server.files[path] = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 25_000})
+    server.files[path] = right
     obtain_coco_5k(to("data"))
     assert load_corpus("coco-5k", root=tmp_path / "data").image_ids[:2].tolist() == [391895, 60623]
     verify(tmp_path / "data", "again")
