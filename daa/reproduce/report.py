@@ -55,7 +55,8 @@ def needed_lines(needed: Sequence[Needed]) -> list[str]:
     """What is downloaded and what has to be fetched by hand."""
     total = sum(one.n_bytes for one in needed)
     by_hand = sum(one.by_hand for one in needed)
-    lines = [f"Needs {len(needed)} downloads, {readable(total)} as far as sizes are published:"]
+    files = "1 download" if len(needed) == 1 else f"{len(needed)} downloads"
+    lines = [f"Needs {files}, {readable(total)} as far as sizes are published:"]
     for one in needed:
         size = f" ({readable(one.n_bytes)})" if one.n_bytes else ""
         where = f": {one.where}" if one.where else ""
