@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,11 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the place of `path` only if the block ends without an error.
 
     The file reaches the disk before the rename, so after a crash there is the old file or the new one, never a part.
+    A link stays one: what it points at is replaced. A pipe or a device, such as /dev/stdout, is written to, once the
+    block has ended.
+
+    Raises:
+        OSError: naming `path`, whatever could not be written.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_write(Path(folder, "a.txt")) as aside:
@@ -25,21 +32,64 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     ...     Path(folder, "a.txt").read_text()
     'whole'
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    os.close(handle)
-    aside = Path(name)
+    is_stream = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    target = Path(path) if is_stream else Path(os.path.realpath(path))
+    aside = None
     try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not is_stream:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        folder = None if is_stream else target.parent
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.", suffix=target.suffix)
+        os.close(handle)
+        aside = Path(name)
         yield aside
+        if is_stream:
+            with open(aside, "rb") as whole, open(target, "wb") as stream:
+                shutil.copyfileobj(whole, stream)
+            return
         with open(aside, "rb+") as file:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
         aside.chmod(0o666 & ~mask)
         aside.replace(target)
+    except OSError as error:
+        about_it = aside is None or error.filename is None or Path(error.filename) in (aside, target)
+        if error.errno is None or not about_it:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
-        aside.unlink(missing_ok=True)
+        if aside is not None:
+            aside.unlink(missing_ok=True)
+
+
+def check_writable(argument: str, path: str | os.PathLike, folder: bool = False) -> None:
+    """Refuse a file (or folder) that could not be written, before the work whose result goes there; nothing is made.
+
+    Args:
+        argument: what error messages call it.
+        path: the file, which may exist.
+        folder: whether it is to be a folder instead.
+
+    Raises:
+        ValueError: if it is of the other kind, lies below a file, or may not be written to.
+
+    >>> check_writable("--json", "/")
+    Traceback (most recent call last):
+    ValueError: --json: expected a file to write, but / is a folder
+    """
+    target = Path(path)
+    if folder and target.exists() and not target.is_dir():
+        raise ValueError(f"{argument}: expected a folder, but {target} is a file")
+    if not folder and target.is_dir():
+        raise ValueError(f"{argument}: expected a file to write, but {target} is a folder")
+    there = next(one for one in (target, *target.absolute().parents) if one.exists())
+    if there is not target and not there.is_dir():
+        raise ValueError(f"{argument}: expected a place to write {target}, but {there} is a file, not a folder")
+    if not os.access(there.parent if there.is_file() else there, os.W_OK):
+        raise ValueError(f"{argument}: expected a place to write {target}, but {there} may not be written to")
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

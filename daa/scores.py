@@ -30,6 +30,8 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
         FileNotFoundError: if there is no such file.
     """
     file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"{argument}: expected a file, but {file} is a folder")
     if not file.is_file():
         raise FileNotFoundError(f"{argument}: there is no file {file}")
     readers = {
@@ -39,10 +41,11 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
         ".pt": _read_pt,
         ".pth": _read_pt,
     }
-    if file.suffix not in readers:
+    suffix = file.suffix.lower()
+    if suffix not in readers:
         raise ValueError(f"{argument}: expected a file ending in {', '.join(SUFFIXES)}, got {file}")
     try:
-        return readers[file.suffix](file, key)
+        return readers[suffix](file, key)
     except _NoSuchArray as error:
         raise ValueError(f"{argument}: {file} {error}") from None
     except pickle.UnpicklingError:
@@ -62,9 +65,11 @@ class _NoSuchArray(Exception):
 def _pick(names: list[str], key: str | None) -> str:
     if key is None and len(names) == 1:
         return names[0]
+    if not names:
+        raise _NoSuchArray("holds no array; expected one of numbers, [images, captions]")
     if key is None or key not in names:
         wanted = "which array is not said" if key is None else f"no array {key!r}"
-        raise _NoSuchArray(f"holds {', '.join(names) or 'nothing'}, and {wanted}; name one with the key option")
+        raise _NoSuchArray(f"holds {', '.join(names)}, and {wanted}; name one with the key option")
     return key
 
 
@@ -87,15 +92,17 @@ def _read_pt(file: Path, key: str | None) -> torch.Tensor:
         warnings.simplefilter("ignore")  # about the pickle protocol of a file that is then refused
         content = torch.load(file, map_location="cpu", weights_only=True)
     if isinstance(content, dict):
-        tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
-        content = tensors[_pick([str(name) for name in tensors], key)]
+        tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+        content = tensors[_pick(list(tensors), key)]
     if not isinstance(content, torch.Tensor):
         raise TypeError(f"it holds a {type(content).__name__}, not a tensor")
+    if content.layout != torch.strided or content.is_quantized or content.is_meta:
+        raise TypeError("its tensor is sparse, quantized or without data, not dense")
     return content
 
 
 def orient(
-    matrix: Any, shape: tuple[int, int], orientation: str = "auto", argument: str = "scores"
+    matrix: Any, shape: tuple[int, int], orientation: str = "auto", argument: str = "scores", like: str = ""
 ) -> tuple[Any, bool]:
     """The matrix as [images, captions], and whether it had to be transposed for that.
 
@@ -105,6 +112,7 @@ def orient(
         orientation: `"i2t"` says that rows are images, `"t2i"` that rows are captions; `"auto"` looks at the shape and
             takes a square matrix as `"i2t"`.
         argument: what error messages call it.
+        like: whose images and captions are expected, for error messages.
 
     Raises:
         ValueError: if the shape does not fit in the orientation asked for.
@@ -122,6 +130,7 @@ def orient(
         hint = "; it looks transposed, orientation auto would take it" if came == expected[::-1] else ""
         rows, columns = ("captions", "images") if transposed else ("images", "captions")
         raise ValueError(
-            f"{argument}: expected [{expected[0]} {rows}, {expected[1]} {columns}], got shape {came}{hint}"
+            f"{argument}: expected [{expected[0]} {rows}, {expected[1]} {columns}]{like and f' like {like}'}, "
+            f"got shape {came}{hint}"
         )
     return (matrix.T if transposed else matrix), transposed

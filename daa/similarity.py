@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -157,14 +157,15 @@ def max_cosine(
     return cosines.view(n, k, m, k_captions).amax((1, 3))
 
 
-def ensemble(scores_a: Matrix, scores_b: Matrix) -> Matrix:
-    """Two models as one: the mean of their scores. SGRAF is that of SAF and SGR.
+def ensemble(scores_a: Matrix, scores_b: Matrix, *more: Matrix) -> Matrix:
+    """Several models as one: the mean of their scores. SGRAF is that of SAF and SGR.
 
-    Both should be on one scale, as the two networks' scores in (0, 1) are.
+    All should be on one scale, as the two networks' scores in (0, 1) are.
 
     Args:
         scores_a: finite numbers [images, captions], a tensor or an array.
         scores_b: the same kind and shape.
+        more: further ones.
 
     Raises:
         ValueError: if one is no float matrix, the shapes differ, or a number is not finite.
@@ -174,7 +175,9 @@ def ensemble(scores_a: Matrix, scores_b: Matrix) -> Matrix:
 
     Source: SGRAF (Diao et al., AAAI 2021), section 4.
     """
-    for name, scores in (("scores_a", scores_a), ("scores_b", scores_b)):
+    several: tuple[Any, ...] = (scores_a, scores_b, *more)
+    names = ["scores_a", "scores_b", *(f"more[{i}]" for i in range(len(more)))]
+    for name, scores in zip(names, several, strict=True):
         matrix = torch.as_tensor(scores)
         if matrix.dim() != 2 or not matrix.is_floating_point():
             raise ValueError(
@@ -182,11 +185,11 @@ def ensemble(scores_a: Matrix, scores_b: Matrix) -> Matrix:
             )
         if bad := int((~matrix.isfinite()).sum()):
             raise ValueError(f"{name}: expected finite numbers, got {bad} that are not")
-    if tuple(scores_a.shape) != tuple(scores_b.shape):
-        raise ValueError(
-            f"scores_b: expected the shape of scores_a, {tuple(scores_a.shape)}, got {tuple(scores_b.shape)}"
-        )
-    return (scores_a + scores_b) / 2
+        if tuple(scores.shape) != tuple(scores_a.shape):
+            raise ValueError(
+                f"{name}: expected the shape of scores_a, {tuple(scores_a.shape)}, got {tuple(scores.shape)}"
+            )
+    return sum(several[1:], start=several[0]) / len(several)
 
 
 def _distance_moments(images: Gaussian, captions: Gaussian) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,18 @@
 """The command as a user meets it: help that teaches, one line for an error, and a demo that shows something."""
 
 import json
+import re
+import resource
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
+from rich.table import Table
 
-from daa import cli
+from daa.cli.console import show
 from daa.training.load import load_config
+from tests.command import call
 
 TINY = [
     "data.train_images=32",
@@ -21,21 +27,15 @@ TINY = [
 def daa(monkeypatch, capsys, tmp_path):
     """Runs `daa ...` in an empty folder; gives exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["daa", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code, *capsys.readouterr()
-
-    return run
+    return partial(call, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("command", ["demo", "score", "relevance", "train", "evaluate"])
-def test_help_says_what_a_command_does_and_how(daa, command):
-    code, out, _ = daa(command, "--help")
+@pytest.mark.parametrize("command", [None, "demo", "score", "relevance", "train", "evaluate", "reproduce"])
+def test_help_says_what_a_command_does_and_gives_an_example(daa, command):
+    code, out, _ = daa(*filter(None, [command]), "--help")
     assert code == 0
     assert "Usage:" in out
+    assert f"\n  daa {command or 'score'} " in out
     assert len(out.split()) > 60
 
 
@@ -86,6 +86,14 @@ def test_relevance_is_written_as_a_matrix(daa, tmp_path):
         (["relevance", "--corpus", "scenes", "--kind", "cider-dd", "--out", "r.npy"], "cider-d"),
         (["demo", "--loss", "infonse"], "did you mean infonce?"),
         (["demo", "--set", "train.epoch=1"], "did you mean train.epochs?"),
+        (["demo", "--set", "loss.daa_weight=1"], "give it as --daa-weight"),
+        (["demo", "--daa-weight", "1", "--daa-weight", "1"], "--daa-weight: expected distinct weights, got 1, 1"),
+        (["demo", "--results", "."], "--results: expected a file to write, but . is a folder"),
+        (["demo", "--seeds", "0"], "--seeds"),
+        (["reproduce", "table1", "--row", "SAF", "--small", "--images", "0"], "--images"),
+        (["scor"], "No such command 'scor'. Did you mean 'score'? See `daa --help`"),
+        (["train", "x.yaml", "--epochs", "3"], "No such option: --epochs. See `daa train --help`"),
+        (["train"], "Missing argument"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_written(daa, tmp_path, arguments, message):
@@ -95,3 +103,58 @@ def test_a_mistake_is_one_line_and_exit_code_2_and_nothing_is_written(daa, tmp_p
     assert err.count("\n") == 1
     assert message in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(28, "No space left on device", "runs/x.json"), 2, "error: runs/x.json: No space left on device\n"),
+        (OSError(28, "No space left on device"), 2, "error: No space left on device\n"),
+        (MemoryError("Unable to allocate 9 GiB"), 2, "error: not enough memory. Unable to allocate 9 GiB\n"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\n Tried to allocate 9 GiB"),
+            2,
+            "error: not enough memory on the device; try a smaller batch, or train.chunks. CUDA out of memory. "
+            "Tried to allocate 9 GiB\n",
+        ),
+        (
+            KeyboardInterrupt(),
+            130,
+            "interrupted: nothing half-written is left; the same command goes on where it can\n",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(daa, monkeypatch, error, code, line):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr("daa.training.load.load_config", refuse)
+    assert daa("train", "x.yaml") == (code, "", line)
+
+
+def test_a_disk_that_is_full_leaves_no_part_of_a_matrix(daa, tmp_path):
+    """A limit to the size of files stands for the disk; a memory map would kill the process on a real one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        code, _, err = daa("relevance", "--corpus", "scenes", "--split", "val", "--out", "r.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (code, err) == (2, "error: r.npy: File too large\n")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_number_is_broken_over_lines(monkeypatch, capsys, terminal):
+    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    table = Table(title="of ten systems " * 5, caption="percent")
+    row = [f"{10 * i}.5" for i in range(10)]
+    for i in range(10):
+        table.add_column(f"s{i}", justify="right")
+    table.add_row(*row)
+    show(table)
+    out = re.sub("\x1b.*?m", "", capsys.readouterr().out)
+    assert any(line.replace("│", " ").split() == row for line in out.splitlines())
+    assert (max(map(len, out.splitlines())) <= 60) is terminal

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
-from daa import cli
 from daa.datasets import load_dataset, receive
+from tests.command import call
 from tests.datasets.fakes import publish
 from tests.datasets.server import serving
 
@@ -28,20 +29,14 @@ def daa(monkeypatch, capsys, tmp_path, server):
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["daa", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code, *capsys.readouterr()
-
-    return run
+    return partial(call, monkeypatch, capsys, "data")
 
 
 @pytest.mark.parametrize("command", [(), ("coco",), ("flickr30k",), ("cub",), ("captions",), ("coco-5k",)])
 def test_help_teaches(daa, command):
     code, out, _ = daa(*command, "--help")
     assert code == 0
-    assert "daa data" in out
+    assert f"\n  daa data {' '.join(command)}" in out
     assert len(out.split()) > 60
 
 
@@ -95,7 +90,7 @@ def test_what_must_be_done_by_hand_is_said_in_a_line(daa):
         ),
         (("coco", "--to", "c", "--workers", "0"), "workers: expected at least 1"),
         (("coco", "--to", "c", "--verify"), "no download has ended there; `daa data coco --to c` goes on"),
-        (("coco", "--to", "file"), "File exists"),
+        (("coco", "--to", "file"), "--to: expected a folder, but file is a file"),
     ],
 )
 def test_every_error_is_one_line(daa, tmp_path, arguments, message):

@@ -1,17 +1,21 @@
 """`daa score` as a user calls it: what it prints and writes, and how it refuses."""
 
+import errno
 import io
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import daa.datasets
-from daa import cli
 from daa.corpus import CaptionCorpus
+from daa.evaluation import Report
 from daa.metrics import recall_at_k
+from daa.similarity import ensemble
+from tests.command import call
 
 IMAGE_OF_CAPTION = np.repeat(np.arange(4), 3)
 SCORES = np.random.default_rng(0).normal(size=(4, 12)).astype(np.float32)
@@ -30,14 +34,7 @@ def score(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(daa.datasets, "load_corpus", lambda name, split=None, root=None: corpus)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["daa", "score", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run
+    return partial(call, monkeypatch, capsys, "score")
 
 
 def test_prints_the_table_and_writes_the_json(score, tmp_path):
@@ -81,6 +78,52 @@ def test_two_systems_side_by_side_in_every_format(score, tmp_path):
     value = recall_at_k(SCORES, IMAGE_OF_CAPTION, 5)
     row = frame[(frame.system == "one") & (frame.metric == "R@5") & (frame.direction == "i2t")]
     assert row.value.item() == pytest.approx(value)
+
+
+def test_the_mean_of_two_systems_is_one_more(score, tmp_path):
+    saf, sgr = np.random.default_rng(3).random((2, 4, 12)).astype(np.float32)
+    np.save(tmp_path / "saf.npy", saf)
+    np.save(tmp_path / "sgr.npy", sgr.T)
+    np.save(tmp_path / "sgraf.npy", ensemble(saf, sgr))
+    options = ["--relevance", "tfidf", "--folds", 2, "--html", "page.html", "--json"]
+    names = [word for name in ("SAF", "SGR", "SGRAF") for word in ("--name", name)]
+    code, out, err = score("--scores", "saf.npy", "--scores", "sgr.npy", "--ensemble", *names, *options, "both.json")
+    assert code == 0, err
+    assert "SGRAF" in out
+    assert score("--scores", "sgraf.npy", *options, "alone.json")[0] == 0
+    reports = json.loads((tmp_path / "both.json").read_text())["reports"]
+    assert [report["name"] for report in reports] == ["SAF", "SGR", "SGRAF"]
+    expected = json.loads((tmp_path / "alone.json").read_text())["measurements"]
+    assert reports[2]["measurements"] == expected
+    assert reports[0]["measurements"] != expected
+
+
+def test_what_was_computed_is_shown_if_it_cannot_be_written_and_written_if_nobody_reads(score, tmp_path, monkeypatch):
+    np.save(tmp_path / "one.npy", SCORES)
+    options = ["--scores", "one.npy", "--relevance", "none", "--csv", "out.csv", "--markdown", "out.md"]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Report, "to_markdown", full)
+        code, out, err = score(*options)
+    assert (code, err) == (2, "error: No space left on device\n")
+    assert "one on toy" in out
+    (tmp_path / "out.csv").unlink()
+    monkeypatch.setattr("daa.cli.console.show", full)
+    assert score(*options)[0] == 2
+    assert (tmp_path / "out.csv").exists()
+
+
+def test_swapped_embeddings(score, tmp_path):
+    np.save(tmp_path / "i.npy", np.ones((4, 2), np.float32))
+    np.save(tmp_path / "c.npy", np.ones((12, 2), np.float32))
+    code, _, err = score("--images", "c.npy", "--captions", "i.npy")
+    assert code == 2
+    assert err == (
+        "error: --images, --captions: expected 4 and 12 rows like the corpus toy, got 12 and 4; they look swapped\n"
+    )
 
 
 def test_embeddings_instead_of_a_matrix(score, tmp_path):
@@ -129,6 +172,7 @@ def test_on_a_cluster_the_numbers_are_the_same(score, tmp_path):
     np.save(tmp_path / "one.npy", SCORES)
     np.save(tmp_path / "two.npy", SCORES**3)
     options = ["--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", "--relevance", "cider-d"]
+    options += ["--ensemble"]
     expected = score(*options, "--json", "local.json")
     assert expected[0] == 0, expected
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
@@ -144,7 +188,7 @@ def test_a_square_matrix_is_taken_as_images_by_captions_and_says_so(score, tmp_p
     code, rows, err = score("--scores", "square.npy", *own)
     assert (code, err) == (
         0,
-        "scores: square; rows are taken as images, unless --orientation t2i\n",
+        "scores square.npy: square; rows are taken as images, unless --orientation t2i\n",
     )
     assert score("--scores", "square.npy", *own, "--orientation", "t2i")[1] != rows
 
@@ -170,20 +214,24 @@ OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
     ("scores", "options", "message"),
     [
         (None, [], "scores: there is no file bad.npy"),
-        (SCORES[:, :5], [], "scores: expected [4 images, 12 captions], got shape (4, 5)"),
+        (SCORES[:, :5], [], "scores bad.npy: expected [4 images, 12 captions] like the corpus toy, got shape (4, 5)"),
         (SCORES.T, ["--orientation", "i2t"], "it looks transposed"),
-        (with_bad(np.nan), [], "scores: expected finite numbers, got nan at image 1, caption 2"),
-        (with_bad(-np.inf), ["--queries", "3"], "scores: expected finite numbers, got -inf at image 1, caption 2"),
+        (with_bad(np.nan), [], "scores bad.npy: expected finite numbers, got nan at image 1, caption 2"),
+        (
+            with_bad(-np.inf),
+            ["--queries", "3"],
+            "scores bad.npy: expected finite numbers, got -inf at image 1",
+        ),
         (file_of(SCORES)[:-9], [], UNREADABLE),
         (file_of(np.array([[print]], dtype=object)), [], UNREADABLE),
         (pickle.dumps(SCORES), [], UNREADABLE),
-        (SCORES.astype(int), [], "scores: expected floating-point numbers, got int64"),
+        (SCORES.astype(int), [], "scores bad.npy: expected floating-point numbers, got int64"),
         (SCORES, ["--relevance", "nonsense"], "nonsense"),
         (SCORES, ["--folds", "3"], "fold_size: expected a divisor"),
         (SCORES, ["--images", "bad.npy"], "--scores: expected --scores FILE, or both --images"),
         (SCORES, ["--images", "bad.npy", "--captions", "bad.npy"], "--scores: expected --scores FILE, or both"),
         (SCORES, ["--name", "a", "--name", "b"], "--name: expected 1, one a system, got 2"),
-        (SCORES, ["--queries", "1"], "queries: expected at least 2"),
+        (SCORES, ["--queries", "1"], "queries: expected an integer from 2"),
         (SCORES, ["--queries", "3", "--folds", "2"], "--queries: expected no --folds with it"),
         (SCORES, ["--queries", "3", "--intervals"], "--queries: expected no --intervals with it"),
         (SCORES, ["--engine", "spark"], "engine: expected one of local, dask, got 'spark'"),
@@ -209,7 +257,25 @@ OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
             [*OWN[:2], "--captions-per-image", "2"],
             "caps.txt: expected 2 lines an image, but 3 lines are no mult",
         ),
-        (SCORES, [*OWN[:2], "--captions-per-image", "1"], "scores: expected [3 images, 3 captions], got shape (4, 12)"),
+        (SCORES, [*OWN[:2], "--captions-per-image", "1"], "expected [3 images, 3 captions] like the corpus caps, got"),
+        (SCORES, ["--ensemble"], "--ensemble: expected two or more --scores, whose mean it is, got 1"),
+        (
+            SCORES,
+            ["--ensemble", "--scores", "ok/bad.npy", "--name", "a", "--name", "b"],
+            "--name: expected 3, one a system and one of the mean, got 2",
+        ),
+        (
+            with_bad(np.nan),
+            ["--scores", "ok/bad.npy", "--name", "a", "--name", "b"],
+            "scores bad.npy: expected finite numbers, got nan",
+        ),
+        (SCORES, ["--csv", "./bad.npy"], "--csv: expected a file of its own, but bad.npy is read"),
+        (SCORES, ["--csv", "out.json"], "--csv: expected a file of its own, but out.json is written by --json"),
+        (SCORES, ["--html", "ok"], "--html: expected a file to write, but ok is a folder"),
+        (SCORES, ["--html", "bad.npy/x.html"], "bad.npy is a file, not a folder"),
+        (SCORES, ["--asp-ties", "averag"], "asp_ties: expected one of average"),
+        (SCORES, ["--seed", "-1"], "--seed"),
+        (SCORES, ["--scor", "bad.npy"], "No such option: --scor"),
         (SCORES, ["--scores", "bad.npy"], "--name: expected distinct names for the systems, got bad, bad"),
     ],
 )
@@ -225,6 +291,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.txt").write_bytes(text)
+    (tmp_path / "ok").mkdir()
+    np.save(tmp_path / "ok" / "bad.npy", SCORES)
     before = sorted(tmp_path.iterdir())
     default = [] if "--relevance" in options else ["--relevance", "none"]
     code, out, err = score("--scores", "bad.npy", "--json", "out.json", *default, *options)

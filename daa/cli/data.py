@@ -149,7 +149,9 @@ def coco_5k(
 ) -> None:
     """The captions of the COCO 5K test split as SCAN's files have them, in TO/coco-5k/ (2 MB).
 
-    This is what `daa score --corpus coco-5k` and the book's numbers on COCO stand on. Example:
+    This is what `daa score --corpus coco-5k` and the book's numbers on COCO stand on.
+
+    Example:
 
         daa data coco-5k --to data
 
@@ -168,7 +170,7 @@ def features(
         list[str] | None, typer.Argument(help="Changes to it, such as `data.train_images=1000`.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="`float16`, or `float32` for twice the size and no rounding.")] = "float16",
-    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
     quiet: Quiet = False,
 ) -> None:
     """Keep what a frozen image encoder makes of the pictures, so that training opens none of them any more.
@@ -183,12 +185,14 @@ def features(
     """
     from rich.progress import Progress
 
-    from daa.files import atomic_write
+    from daa.files import atomic_write, check_writable
     from daa.training.features import cache_features
     from daa.training.load import load_config, save_config
 
     console = Console(soft_wrap=True)
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet or not console.is_terminal) as bars:
+    notes = Console(stderr=True)
+    check_writable("--to", to, folder=True)
+    with Progress(console=notes, transient=True, disable=quiet or not notes.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(split: str, n_images: int, of: int) -> None:
@@ -216,9 +220,12 @@ def _run(
     """Get a data set and say what is there, or only check it."""
     from daa.datasets.transfer import Transfer
     from daa.datasets.verify import verify
+    from daa.files import check_writable
 
+    check_writable("--to", to, folder=True)
     console = Console(soft_wrap=True)
     transfer = Transfer(to, workers, timeout, mirror, quiet)
+    transfer.bars.disable |= not transfer.bars.console.is_terminal
     if verify_only:
         with transfer.bars:
             task = transfer.bars.add_task("checksums", total=None, state="")

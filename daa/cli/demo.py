@@ -47,23 +47,35 @@ def demo(
 
     No download and no GPU: a few minutes on two cores. Interrupt it whenever you like; the same command goes on.
 
-    The page `OUT/report.html` is one file with the table and the figures.
+    The page `OUT/report.html` is one file with the table and the figures. Examples, the second with two weights of DAA
+    and a probabilistic loss:
+
+        daa demo
+
+        daa demo --loss soft-contrastive --daa-weight 0.03 --daa-weight 0.1 --seeds 5 --out runs/weights
     """
-    from daa.files import write_json
+    from daa.cli.console import show
+    from daa.files import check_writable, write_json
     from daa.study import compare, measurements_frame, summary
 
-    console = Console()
+    check_writable("--out", out, folder=True)
+    if results is not None:
+        check_writable("--results", results)
     weights = daa_weight or [DEFAULT_WEIGHT.get(loss, 1.0)]
+    if len(set(weights)) < len(weights):
+        raise ValueError(f"--daa-weight: expected distinct weights, got {', '.join(f'{one:g}' for one in weights)}")
+    if any(one.startswith("loss.daa_weight=") for one in override or ()):
+        raise ValueError("--set: expected all but loss.daa_weight, which the arms differ in; give it as --daa-weight")
     arms = arms_of(loss, weights, override)
     records = compare(arms, range(seeds), out)
     frame = measurements_frame(records)
     table = summary(frame, [*ROWS, ("rsum", "annotated")])
-    console.print(_terminal_table(table, seeds))
+    show(_terminal_table(table, seeds))
     if results is not None:
         write_json(results, {"command": _command(loss, weights, seeds, override), "records": records})
     page = _page(frame, table, records, arms, out, weights)
     page.write(out / "report.html")
-    console.print(f"figures and table: {out / 'report.html'}")
+    Console(soft_wrap=True).print(f"figures and table: {out / 'report.html'}", highlight=False, markup=False)
 
 
 def arms_of(loss: str, weights: Sequence[float], overrides: Sequence[str] | None = None) -> dict[str, Config]:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from daa.files import atomic_write
+from daa.files import atomic_write, check_writable
 
 ROWS = 250
 
@@ -34,13 +34,19 @@ def relevance(
 
     if out.suffix != ".npy":
         raise ValueError(f"--out: expected a file ending in .npy, got {out}")
+    check_writable("--out", out)
     chosen = relevance_by_name(kind)
     texts = load_corpus(corpus, split=split, root=root)
     fitted = chosen.fit(texts)
-    with atomic_write(out) as aside:
-        matrix = np.lib.format.open_memmap(aside, mode="w+", dtype=np.float32, shape=(texts.n_images, texts.n_captions))
-        for start in track(range(0, texts.n_images, ROWS), description=f"{kind} of {corpus}", transient=True):
-            matrix[start : start + ROWS] = fitted.matrix(rows=slice(start, start + ROWS))
-        matrix.flush()
-        del matrix
-    Console().print(f"{out}: {texts.n_images} images x {texts.n_captions} captions. {fitted.describe()}")
+    header = {"descr": "<f4", "fortran_order": False, "shape": (texts.n_images, texts.n_captions)}
+    starts = range(0, texts.n_images, ROWS)
+    notes = Console(stderr=True)
+    with atomic_write(out) as aside, open(aside, "wb") as file:  # a memory map would crash on a full disk
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in track(starts, f"{kind} of {corpus}", console=notes, transient=True, disable=not notes.is_terminal):
+            file.write(np.ascontiguousarray(fitted.matrix(rows=slice(start, start + ROWS)), "<f4").data)
+    Console(soft_wrap=True).print(
+        f"{out}: {texts.n_images} images x {texts.n_captions} captions. {fitted.describe()}",
+        highlight=False,
+        markup=False,
+    )

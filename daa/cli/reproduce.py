@@ -27,7 +27,7 @@ def reproduce(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it takes.")] = False,
     small: Annotated[bool, typer.Option("--small", help="The same path in minutes on a CPU.")] = False,
-    images: Annotated[int | None, typer.Option(help="Training images with --small; by default 200.")] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Training images with --small; by default 200.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and samples.")] = 0,
     device: Annotated[str, typer.Option(help="`auto` (a GPU where there is one) or `cpu`.")] = "auto",
     restart: Annotated[bool, typer.Option("--restart", help="Discard earlier runs in the folder.")] = False,
@@ -42,6 +42,8 @@ def reproduce(
 
         daa reproduce table1 --row "PCME-bert + DAA" --small
     """
+    from daa.cli.console import show
+    from daa.files import check_writable
     from daa.reproduce.report import paper_table, result_table
     from daa.reproduce.run import run
     from daa.reproduce.tables import find_table
@@ -51,12 +53,14 @@ def reproduce(
     if row is None:
         if overrides:
             raise ValueError(f"--row: expected one beside the overrides {', '.join(overrides)}")
-        Console().print(paper_table(chosen))
+        show(paper_table(chosen))
         return
     if images is not None and not small:
         raise ValueError("--images: expected --small with it; a row as it is takes all images")
     which = chosen.row(row)
     folder = out or Path("runs/reproduce") / f"{chosen.name}{'-small' if small else ''}"
+    if not dry_run:
+        check_writable("--out", folder, folder=True)
     changes = [f"train.seed={seed}", f"train.device={device}", *(overrides or [])]
     if small:
         job = _small(console, chosen, which, root, folder, changes, images, dry_run)
@@ -65,7 +69,7 @@ def reproduce(
     if job is None:
         return
     _, numbers = run(job, restart=restart, quiet=quiet)
-    Console().print(result_table(f"{chosen.title}, {which.name}", numbers, small))
+    show(result_table(f"{chosen.title}, {which.name}", numbers, small))
     console.print(f"record: {job.record}")
 
 
@@ -121,7 +125,9 @@ def _full(
     for line in needed_lines(needed_of(job)):
         console.print(line)
     for name, config in job.configs.items():
-        for line in plan_lines(name, make_plan(config, table.protocol)):
+        with Console(stderr=True).status(f"counting the operations of {name}"):
+            plan = make_plan(config, table.protocol)
+        for line in plan_lines(name, plan):
             console.print(line)
     if dry_run:
         return None

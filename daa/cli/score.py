@@ -44,6 +44,9 @@ def score(
     similarity: Annotated[str, typer.Option(help="How embeddings are compared: `cosine` or `dot`.")] = "cosine",
     split: Annotated[str | None, typer.Option(help="Which split of the corpus.")] = None,
     root: Annotated[Path | None, typer.Option(help="Where the corpus lies, if not in $DAA_DATA.")] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Also score the mean of the matrices, as one more system.")
+    ] = False,
     key: Annotated[str | None, typer.Option(help="Name of the array, in a file of several.")] = None,
     orientation: Annotated[
         str, typer.Option(help="`i2t`: rows are images; `t2i`: rows are captions; `auto`: see from the shape.")
@@ -60,7 +63,7 @@ def score(
             "all candidates; every number gets its standard error."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random queries.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random queries.")] = 0,
     engine: Annotated[
         str, typer.Option(help="Where blocks of queries are ranked: `local`, or `dask` for a cluster; same numbers.")
     ] = "local",
@@ -72,7 +75,10 @@ def score(
     hit_ties: Annotated[
         str, typer.Option(help="Ties in recall and precision: expected, optimistic, pessimistic or ordinal.")
     ] = "expected",
-    name: Annotated[NameList, typer.Option(help="What to call each system; by default its file's name.")] = None,
+    name: Annotated[
+        NameList,
+        typer.Option(help="What to call each system, the ensemble last; by default its file's name."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the numbers to this JSON file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write them as tidy CSV.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
@@ -91,6 +97,10 @@ def score(
     Two systems side by side, with a paired test, as one page to look at:
 
         daa score --scores baseline.npy --scores ours.npy --html report.html
+
+    SGRAF, the mean of the scores of SAF and SGR, beside the two:
+
+        daa score --scores saf.npy --scores sgr.npy --ensemble --name SAF --name SGR --name SGRAF
 
     Embeddings instead of a matrix, which is then never whole:
 
@@ -114,7 +124,8 @@ def score(
 
         daa score --scores /shared/similarity.npy --engine dask --scheduler tcp://host:8786
     """
-    from daa.evaluation import compare, evaluate
+    from daa.cli.console import show
+    from daa.evaluation import EnsembleScores, compare, evaluate
     from daa.evaluation.engine import open_engine
     from daa.evaluation.run import named_relevance
     from daa.files import provenance
@@ -122,8 +133,13 @@ def score(
 
     notes = Console(stderr=True)
     files = scores or []
+    outputs = {"--json": json, "--csv": csv, "--markdown": markdown, "--latex": latex, "--html": html}
+    inputs = [*files, *(one for one in (images, captions, caption_file, image_ids) if one)]
+    _check_outputs({option: path for option, path in outputs.items() if path is not None}, inputs)
     opened = _read(files, images, captions, similarity, key)
-    names = _names(name, files or [Path("embeddings")], len(opened))
+    if ensemble and len(opened) < 2:
+        raise ValueError(f"--ensemble: expected two or more --scores, whose mean it is, got {len(opened)}")
+    names = _names(name, files or [Path("embeddings")], ensemble)
     chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
     if queries is not None and intervals:
         raise ValueError("--queries: expected no --intervals with it; each number has its standard error instead")
@@ -131,6 +147,7 @@ def score(
         raise ValueError("--queries: expected no --folds with it, since a fold needs all queries of its own")
     texts = _corpus(corpus, split, root, caption_file, image_ids, captions_per_image)
     systems = [_oriented(one, texts, orientation, notes) for one in opened]
+    systems += [EnsembleScores(systems)] if ensemble else []
     if folds is None and queries is None and texts.n_images == 5000:
         folds = 1000
     made_by = provenance()
@@ -161,7 +178,6 @@ def score(
             report = report.with_intervals() if intervals else report
             reports.append(replace(report, provenance=made_by))
     result = compare(reports) if len(reports) > 1 else reports[0]
-    Console().print(result)
     writers: list[tuple[Path | None, Callable[[Path], Any]]] = [
         (json, result.to_json),
         (csv, lambda path: _write(path, result.to_frame().to_csv(index=False))),
@@ -169,9 +185,25 @@ def score(
         (latex, lambda path: _write(path, result.to_latex())),
         (html, lambda path: _write_page(path, result, systems, texts, by_name)),
     ]
-    for path, write in writers:
-        if path is not None:
-            write(path)
+    try:
+        for path, write in writers:
+            if path is not None:
+                write(path)
+    finally:  # what took so long to compute is shown even if it cannot be written
+        show(result)
+
+
+def _check_outputs(outputs: dict[str, Path], inputs: list[Path]) -> None:
+    """Refuse files that cannot be written, before hours of work, and those that are read or written already."""
+    from daa.files import check_writable
+
+    taken = {path.resolve(): "is read" for path in inputs}
+    for option, path in outputs.items():
+        check_writable(option, path)
+        if path.resolve() in taken:
+            raise ValueError(f"{option}: expected a file of its own, but {path} {taken[path.resolve()]}")
+        if path.is_file() or not path.exists():  # a pipe or device takes several
+            taken[path.resolve()] = f"is written by {option}"
 
 
 def _corpus(
@@ -189,50 +221,77 @@ def _corpus(
     if caption_file is None:
         if image_ids is not None or captions_per_image is not None:
             raise ValueError("--caption-file: expected it where --image-ids or --captions-per-image is given")
-        return load_corpus(name or "coco-5k", split=split, root=root)
+        try:
+            return load_corpus(name or "coco-5k", split=split, root=root)
+        except FileNotFoundError as error:
+            if name in (None, "coco-5k"):
+                fetch = "`daa data coco-5k --to FOLDER` and DAA_DATA=FOLDER get it"
+                raise FileNotFoundError(f"{error}; {fetch}, and --caption-file takes your own captions") from None
+            raise
     if not (name is split is root is None):
         raise ValueError("--caption-file: expected no --corpus, --split or --root with it, since it is the corpus")
     return read_caption_files(caption_file, image_ids, captions_per_image=captions_per_image)
 
 
-def _read(files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None) -> list[Any]:
+def _read(
+    files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None
+) -> list[Blocks]:
     """Matrices of unknown orientation, or `EmbeddingScores`."""
     from daa.evaluation import EmbeddingScores
     from daa.metrics.inputs import Blocks
     from daa.scores import read_matrix
 
     if (images is None) != (captions is None) or bool(files) == (images is not None):
-        raise ValueError("--scores: expected --scores FILE, or both --images FILE and --captions FILE")
+        given = {"--scores": files, "--images": images, "--captions": captions}
+        raise ValueError(
+            "--scores: expected --scores FILE, or both --images FILE and --captions FILE, got "
+            + (" and ".join(option for option, value in given.items() if value) or "neither")
+        )
     if images is not None and captions is not None:
         embeddings = (read_matrix(images, key, "images"), read_matrix(captions, key, "captions"))
         return [EmbeddingScores(*embeddings, similarity)]
-    return [Blocks(read_matrix(file, key), "scores").matrix for file in files]
+    return [Blocks(read_matrix(file, key), f"scores {file}") for file in files]
 
 
-def _names(names: list[str] | None, files: list[Path], n: int) -> list[str]:
+def _names(names: list[str] | None, files: list[Path], ensemble: bool) -> list[str]:
     """What was asked for; otherwise the files' names, with their folders if those alone tell them apart."""
+    n = len(files) + ensemble
     if names and len(names) != n:
-        raise ValueError(f"--name: expected {n}, one a system, got {len(names)}")
+        raise ValueError(f"--name: expected {n}, one a system{' and one of the mean' * ensemble}, got {len(names)}")
     chosen = names or [file.stem for file in files]
-    if len(set(chosen)) < n and not names:
+    if len(set(chosen)) < len(chosen) and not names:
         chosen = [str(file.with_suffix("")) for file in files]
-    if len(set(chosen)) < n:
-        raise ValueError(f"--name: expected distinct names for the systems, got {', '.join(chosen)}")
+    chosen = chosen if names or not ensemble else [*chosen, "ensemble"]
+    if len(set(chosen)) < n or not all(one.strip() for one in chosen):
+        raise ValueError(
+            f"--name: expected distinct names for the systems, got {', '.join(chosen)}; give one --name for each"
+        )
     return chosen
 
 
-def _oriented(system: Any, texts: CaptionCorpus, orientation: str, notes: Console) -> Blocks:
+def _oriented(system: Blocks, texts: CaptionCorpus, orientation: str, notes: Console) -> Blocks:
+    from daa.evaluation import EmbeddingScores
     from daa.metrics.inputs import Blocks
     from daa.scores import orient
 
-    if isinstance(system, Blocks):
+    shape = (texts.n_images, texts.n_captions)
+    if isinstance(system, EmbeddingScores):
+        if system.shape != shape:
+            swapped = "; they look swapped" if system.shape == shape[::-1] else ""
+            raise ValueError(
+                f"--images, --captions: expected {shape[0]} and {shape[1]} rows like the corpus {texts.name}, got "
+                f"{system.shape[0]} and {system.shape[1]}{swapped}"
+            )
         return system
-    matrix, transposed = orient(system, (texts.n_images, texts.n_captions), orientation)
+    matrix, transposed = orient(system.matrix, shape, orientation, system.argument, f"the corpus {texts.name}")
     if transposed:
-        notes.print("scores: rows are captions, columns are images; transposed")
+        notes.print(f"{system.argument}: rows are captions, columns are images; transposed", soft_wrap=True)
     elif orientation == "auto" and texts.n_images == texts.n_captions:
-        notes.print("scores: square; rows are taken as images, unless --orientation t2i")
-    return Blocks(matrix, "scores")
+        notes.print(
+            f"{system.argument}: square; rows are taken as images, unless --orientation t2i",
+            soft_wrap=True,
+        )
+    return Blocks(matrix, system.argument)
 
 
 def _write(path: Path, text: str) -> None:

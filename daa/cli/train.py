@@ -35,20 +35,23 @@ def train(
 
         torchrun --nproc-per-node 2 -m daa train CONFIG train.device=cpu
     """
+    from daa.files import check_writable
     from daa.training.load import load_config
     from daa.training.loop import train as train_run
 
     chosen = load_config(config, overrides or [])
     folder = out or Path("runs") / config.stem
+    check_writable("--out", folder, folder=True)
     record = train_run(chosen, folder, restart=restart, quiet=quiet)
     if int(os.environ.get("RANK", "0")):
         return  # the first of several processes speaks for all
     best = record["best"]
     stopped = "".join(f", stage {one['stage'] + 1} ended early" for one in record.get("stopped", []))
-    Console().print(
+    Console(soft_wrap=True).print(
         f"{folder}: rsum {100 * best['rsum']:.1f} after epoch {best['epoch']} (validation){stopped}, "
         f"{record['seconds']:.0f} s, {record['parameters']:,} parameters",
         highlight=False,
+        markup=False,
     )
 
 
@@ -64,13 +67,16 @@ def evaluate(
 ) -> None:
     """Evaluate a trained run on a split: R@K, rsum, mAP@R, R-Precision against every known truth, and ASP.
 
-    Scores are the model's own, such as cosines of the embeddings' means. Example:
+    Scores are the model's own, such as cosines of the embeddings' means.
+
+    Example:
 
         daa evaluate runs/scenes-daa --split test
     """
+    from daa.cli.console import show
     from daa.encoders.embed import score_dataset
     from daa.evaluation import evaluate as make_report
-    from daa.files import provenance
+    from daa.files import check_writable, provenance
     from daa.relevance import relevance_by_name
     from daa.training.data import load_split
     from daa.training.loop import load_run
@@ -79,10 +85,14 @@ def evaluate(
     kinds = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or [config.loss.relevance])]
     data = replace(config.data, root=str(root)) if root else config.data
     split = split or data.test
+    target = json or run / f"evaluation-{split}.json"
+    check_writable("--json", target)
     dataset = load_split(data, split)
     scores = score_dataset(model, dataset)
     fitted = [kind.fit(dataset.corpus) for kind in kinds]
     report = make_report(scores, dataset.corpus, fitted, name=run.resolve().name)
     report = replace(report, provenance={**provenance(seed=config.train.seed), "checkpoint": which})
-    Console().print(report)
-    report.to_json(json or run / f"evaluation-{split}.json")
+    try:
+        report.to_json(target)
+    finally:
+        show(report)

@@ -4,6 +4,15 @@ from daa.evaluation.comparison import Comparison, compare
 from daa.evaluation.engine import DaskEngine
 from daa.evaluation.report import Measurement, Report
 from daa.evaluation.run import evaluate
-from daa.evaluation.sources import EmbeddingScores
+from daa.evaluation.sources import EmbeddingScores, EnsembleScores
 
-__all__ = ["Comparison", "DaskEngine", "EmbeddingScores", "Measurement", "Report", "compare", "evaluate"]
+__all__ = [
+    "Comparison",
+    "DaskEngine",
+    "EmbeddingScores",
+    "EnsembleScores",
+    "Measurement",
+    "Report",
+    "compare",
+    "evaluate",
+]

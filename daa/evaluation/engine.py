@@ -22,6 +22,7 @@ import numba
 import numpy as np
 import torch
 
+from daa.evaluation.sources import EnsembleScores
 from daa.metrics.inputs import Blocks, Queries
 from daa.metrics.stream import Pass, Runner, n_queries_of, one_after_another
 
@@ -238,16 +239,22 @@ def _filled(blocks: Blocks, part: Any) -> Blocks:
 def _pieces(one_pass: Pass, queries: Queries) -> dict[str, Any]:
     """Those queries of every matrix that is in memory."""
     named = {"scores": one_pass.scores} | {f"relevance {key}": one for key, one in one_pass.relevance.items()}
-    return {
-        key: np.ascontiguousarray(blocks._part(one_pass.direction, queries))
-        if isinstance(blocks.matrix, np.ndarray)
-        else blocks._part(one_pass.direction, queries).contiguous()
+    parts = {
+        key: blocks._part(one_pass.direction, queries)
         for key, blocks in named.items()
         if isinstance(_sendable(blocks), _Piece)
+    }
+    return {
+        key: np.ascontiguousarray(part) if isinstance(part, np.ndarray) else part.contiguous()
+        for key, part in parts.items()
     }
 
 
 def _sendable(blocks: Blocks) -> Blocks:
+    if isinstance(blocks, EnsembleScores):
+        systems = [_sendable(one) for one in blocks.systems]
+        held = any(isinstance(one, _Piece) for one in systems)
+        return _Piece(blocks.argument, blocks.shape) if held else EnsembleScores(systems)
     if type(blocks) is not Blocks:
         return blocks
     mapped = _Mapped.of(blocks)

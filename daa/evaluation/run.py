@@ -18,7 +18,9 @@ from daa.evaluation.sources import relevance_blocks
 from daa.metrics.asp import asp_chance
 from daa.metrics.asp_top import asp_at_k_chance
 from daa.metrics.inputs import DIRECTIONS, Blocks, check_shape
+from daa.metrics.placement import HIT_POLICIES
 from daa.metrics.stream import Runner, one_after_another
+from daa.ranks import TIE_POLICIES
 
 
 def evaluate(
@@ -76,6 +78,9 @@ def evaluate(
     """
     if fold_size is not None and (fold_size < 1 or corpus.n_images % fold_size):
         raise ValueError(f"fold_size: expected a divisor of the corpus's {corpus.n_images} images, got {fold_size}")
+    for argument, ties, known in (("asp_ties", asp_ties, TIE_POLICIES), ("hit_ties", hit_ties, HIT_POLICIES)):
+        if ties not in known:
+            raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {ties!r}")
     shape = (corpus.n_images, corpus.n_captions)
     n_queries = dict(zip(DIRECTIONS, shape, strict=True))
     sample = {} if queries is None else draw_queries(n_queries, queries, seed)

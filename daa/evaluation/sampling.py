@@ -38,8 +38,10 @@ def draw_queries(n_queries: Mapping[str, int], n: int, seed: int) -> dict[str, n
     >>> draw_queries({"i2t": 3, "t2i": 15}, n=5, seed=0)
     {'t2i': array([1, 3, 4, 7, 8])}
     """
-    if isinstance(n, bool) or n < 2:
-        raise ValueError(f"queries: expected at least 2, since one query alone has no standard error, got {n}")
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
+        raise ValueError(f"queries: expected an integer from 2, since one query has no standard error, got {n}")
+    if seed < 0:
+        raise ValueError(f"seed: expected a number from 0, got {seed}")
     generators = np.random.default_rng(seed).spawn(len(DIRECTIONS))
     return {
         direction: np.sort(generator.choice(n_queries[direction], n, replace=False))

@@ -1,7 +1,8 @@
-"""Matrices that are computed block by block instead of held: from embeddings, and from a relevance."""
+"""Matrices that are computed block by block instead of held: from embeddings, other matrices and a relevance."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from daa.metrics.inputs import Blocks, Queries
+from daa.similarity import ensemble
 
 SIMILARITIES = ("cosine", "dot")
 HELD_AT_MOST = 1 << 28  # entries, one gigabyte of float32
@@ -71,6 +73,40 @@ def _rows(embeddings: Any, argument: str, similarity: str) -> Tensor:
         row = int((lengths == 0).int().argmax())
         raise ValueError(f"{argument}: expected rows with a direction, but row {row} (counted from 0) is all zero")
     return rows / lengths
+
+
+class EnsembleScores(Blocks):
+    """The mean of several systems' scores, such as SGRAF of SAF and SGR; no matrix of its own is held.
+
+    Args:
+        systems: two or more, of one shape.
+
+    Raises:
+        ValueError: if there are fewer, or their shapes differ.
+
+    >>> systems = [Blocks(np.full((1, 2), value), "scores") for value in (0.25, 0.75)]
+    >>> EnsembleScores(systems).block("t2i", 0, 2).tolist()
+    [[0.5], [0.5]]
+    """
+
+    def __init__(self, systems: Sequence[Blocks]) -> None:
+        if len(systems) < 2:
+            raise ValueError(f"ensemble: expected two or more systems, got {len(systems)}")
+        self.systems = tuple(systems)
+        self.argument = "ensemble"
+        self.shape = systems[0].shape
+        for one in systems:
+            if one.shape != self.shape:
+                raise ValueError(
+                    f"ensemble: expected the shape of {systems[0].argument}, {self.shape}, of all, got {one.shape} "
+                    f"of {one.argument}"
+                )
+
+    def _part(self, direction: str, queries: Queries) -> np.ndarray:
+        return ensemble(*(one.rows(direction, queries) for one in self.systems))
+
+    def select(self, images: slice, captions: np.ndarray) -> Blocks:
+        return EnsembleScores([one.select(images, captions) for one in self.systems])
 
 
 class StreamedRelevance(Blocks):

@@ -225,3 +225,6 @@ def test_ensemble_is_the_mean_of_two_matrices() -> None:
         ensemble(a, torch.tensor([[torch.nan, 1.0]]))
     with pytest.raises(ValueError, match=r"scores_a: expected a float matrix \[images, captions\], got torch.float32"):
         ensemble(torch.zeros(3), b)
+    torch.testing.assert_close(ensemble(a, a, b), (2 * a + b) / 3)
+    with pytest.raises(ValueError, match=r"more\[0\]: expected the shape"):
+        ensemble(a, b, b.T)
