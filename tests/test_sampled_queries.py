@@ -180,10 +180,12 @@ def test_table_json_and_csv_show_the_standard_error():
     assert both.tests.set_index(["metric", "truth", "direction"]).p["mean rank", "annotated", "t2i"] < 0.05
 
 
+@pytest.mark.usefixtures("own_errors")
 def test_what_does_not_go_with_a_sample_is_refused():
     scores = IMAGES @ CAPTIONS.T
-    with pytest.raises(ValueError, match="queries: expected at least 2"):
-        evaluate(scores, CORPUS, queries=1)
+    for n in (1, 2.5):
+        with pytest.raises(ValueError, match="queries: expected an integer from 2"):
+            evaluate(scores, CORPUS, queries=n)
     with pytest.raises(ValueError, match="queries: expected all queries where folds are averaged"):
         evaluate(scores, CORPUS, queries=10, fold_size=20)
     report = evaluate(scores, CORPUS, queries=10)

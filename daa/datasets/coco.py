@@ -18,7 +18,8 @@ from daa.corpus import CaptionCorpus, Truth
 from daa.datasets.base import ImageTextDataset
 from daa.datasets.caption_files import read_caption_files
 from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids, eccv_caption_truth
-from daa.datasets.folders import ImageFiles, data_root, image_paths
+from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths
+from daa.datasets.instances import instance_labels
 
 KARPATHY_URL = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
 
@@ -125,8 +126,8 @@ def coco_dataset(
     if captions_per_image is not None and captions_per_image < 1:
         raise ValueError(f"captions_per_image: expected None or a number from 1, got {captions_per_image}")
     folder = data_root(root, "coco", "annotations/ and the image folders")
-    captions = _read_coco(folder / "annotations" / f"captions_{split}.json")
-    instances = _read_coco(folder / "annotations" / f"instances_{split}.json")
+    captions = _read_captions(_annotations(folder, f"captions_{split}.json"))
+    instances = _annotations(folder, f"instances_{split}.json")
     texts: list[str] = []
     caption_ids: list[int] = []
     image_of_caption: list[int] = []
@@ -137,41 +138,39 @@ def coco_dataset(
             texts.append(" ".join(annotation["caption"].split()))
             caption_ids.append(annotation["id"])
             image_of_caption.append(i)
-    categories = sorted(instances.cats)
-    labels = np.zeros((len(image_ids), len(categories)), dtype=bool)
-    for i, image in enumerate(image_ids):
-        for annotation in instances.imgToAnns.get(image, []):
-            labels[i, categories.index(annotation["category_id"])] = True
+    labels, label_names = instance_labels([instances], image_ids)
     corpus = CaptionCorpus(
         captions=texts,
         image_of_caption=image_of_caption,
         image_ids=image_ids,
         caption_ids=caption_ids,
         labels=labels,
-        label_names=[instances.cats[category]["name"] for category in categories],
+        label_names=label_names,
         name=f"coco {split}",
     )
     paths = image_paths(folder / split, [captions.imgs[image]["file_name"] for image in image_ids])
     return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform, image_size, augment, resize)
 
 
-def _read_coco(path: Path) -> Any:
+def _annotations(folder: Path, name: str) -> Path:
+    mend = "put it there from the archive of annotations at https://cocodataset.org/#download"
+    return first_file(folder / "annotations", (name,), mend)
+
+
+def _read_captions(path: Path) -> Any:
     """An annotation file through pycocotools, without the lines it prints."""
     from pycocotools.coco import COCO
 
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no such file; put it there from the archive of annotations at https://cocodataset.org/#download"
-        )
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             coco = COCO()
             coco.dataset = json.loads(path.read_bytes())
-            if not all("category_id" in annotation for annotation in coco.dataset["annotations"]):
-                coco.dataset.pop("categories", None)  # captions have no category to be indexed by
+            coco.dataset.pop("categories", None)  # captions have no category to be indexed by
             coco.createIndex()
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: expected COCO's annotation JSON, got {error!r}; download the file again") from None
+        for annotation in coco.anns.values():  # all that is read later is there
+            annotation["caption"].split(), coco.imgs[annotation["image_id"]]["file_name"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: expected COCO's captions JSON, got {error!r}; download the file again") from None
     if not coco.anns:
-        raise ValueError(f"{path}: expected COCO's annotation JSON with annotations, got none; download the file again")
+        raise ValueError(f"{path}: expected COCO's captions JSON with annotations, got none; download the file again")
     return coco

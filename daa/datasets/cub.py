@@ -119,7 +119,7 @@ def _images(split: str, folder: Path, texts: Path) -> list[str]:
 def _captions(path: Path) -> list[str]:
     """The captions of one image; here, unlike in files that run side by side, a blank line does no harm."""
     try:
-        lines = [" ".join(line.split()) for line in path.read_bytes().decode("utf-8").splitlines()]
+        lines = [" ".join(line.split()) for line in path.read_bytes().decode("utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02x}") from None
     lines = [line for line in lines if line]

@@ -75,7 +75,10 @@ class FeatureRows:
     def __call__(self, i: int) -> np.ndarray:
         if self._rows is None:
             self._rows = open_features(self.path)
-        return self._rows[self.row_of_image[i]]
+        row = self._rows[self.row_of_image[i]]
+        if not np.isfinite(row).all():
+            raise ValueError(f"{self.path}: expected finite numbers, got others in row {self.row_of_image[i]} (from 0)")
+        return row
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_rows": None}  # a memory map would be copied whole to another process

@@ -24,7 +24,7 @@ def plausible_match_r_precision(
     labels: Bool[Tensor, "images classes"] | Bool[np.ndarray, "images classes"],
     image_of_caption: Int[Tensor, " captions"] | Int[np.ndarray, " captions"],
     *,
-    zeta: int | Sequence[int] = ZETAS,
+    zeta: int | np.integer | Sequence[int] = ZETAS,
     direction: str = "i2t",
     unlabelled: str = "drop",
     ties: str = "expected",
@@ -63,9 +63,9 @@ def plausible_match_r_precision(
     Source: Chun et al., Probabilistic Embeddings for Cross-Modal Retrieval, CVPR 2021, section 4.1.
     """
     blocks = Blocks(scores, "scores")
-    metric = pmrp_metric(
-        labels, image_of_caption, blocks.shape, [zeta] if isinstance(zeta, int) else zeta, unlabelled, ties
-    )
+    zeta = int(zeta) if isinstance(zeta, np.integer) else zeta
+    zetas = [zeta] if isinstance(zeta, int) else zeta
+    metric = pmrp_metric(labels, image_of_caption, blocks.shape, zetas, unlabelled, ties)
     values = per_query({"value": metric}, blocks, direction, block=block)["value"]
     return reduce(values.mean(axis=1), reduction)
 

@@ -17,7 +17,7 @@ from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
 def recall_at_k(
     scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
     positives: Any,
-    k: int | Sequence[int] = 1,
+    k: int | np.integer | Sequence[int] = 1,
     *,
     direction: str = "i2t",
     ties: str = "expected",
@@ -52,6 +52,7 @@ def recall_at_k(
 
     Source: Hodosh, Young and Hockenmaier, 2013, section 5; for many positives Karpathy and Fei-Fei, 2015.
     """
+    k = int(k) if isinstance(k, np.integer) else k
     ks = [k] if isinstance(k, int) else list(k)
     blocks = Blocks(scores, "scores")
     truth = {"positives": as_positives(positives, blocks.shape, direction)}

@@ -75,8 +75,10 @@ def tie_ranges(values: ArrayOrTensor) -> tuple[ArrayOrTensor, ArrayOrTensor]:
 
 
 def _checked(values: np.ndarray | Tensor) -> Tensor:
-    if isinstance(values, np.ndarray) and min(values.strides, default=0) < 0:
-        values = values.copy()  # torch takes no view that runs backwards
+    if isinstance(values, np.ndarray) and not (
+        values.flags.writeable and values.dtype.isnative and min(values.strides, default=0) >= 0
+    ):
+        values = values.astype(values.dtype.newbyteorder("="), order="C")  # the form that torch takes
     tensor = torch.as_tensor(values).detach()
     if tensor.ndim == 0 or tensor.numel() == 0:
         raise ValueError(f"values: expected at least one value to rank, got shape {tuple(tensor.shape)}")

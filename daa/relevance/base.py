@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,15 +60,22 @@ class Relevance(ABC):
         self.df_note = "" if df_corpus is None else f", document frequencies of {df_corpus.name}"
         return self
 
-    def matrix(self, rows: slice | NDArray[np.int64] | None = None) -> Float32[np.ndarray, "rows captions"]:
+    def matrix(
+        self, rows: slice | Sequence[int] | NDArray[np.int64] | None = None
+    ) -> Float32[np.ndarray, "rows captions"]:
         """The relevance of every caption to every image, or to the images of some rows.
 
         Args:
             rows: which images, a slice or indices; all by default. Blocks of rows stream a matrix that would not fit
                 into memory.
+
+        Raises:
+            ValueError: if rows are no indices of images.
         """
         self._check_fitted()
-        return self._matrix(np.arange(self.n_images)[rows if rows is not None else slice(None)])
+        if rows is None or isinstance(rows, slice):
+            return self._matrix(np.arange(self.n_images)[rows or slice(None)])
+        return self._matrix(_indices(rows, self.n_images, "rows"))
 
     def batch(self, images: Any, captions: Any) -> Float32[Tensor, "b c"]:
         """The relevance of some captions to some images, for a training batch.

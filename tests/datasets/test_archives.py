@@ -109,12 +109,12 @@ def test_broken_archives(tmp_path, make):
     for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         spoilt[spoilt.find(header) + flags] |= 1
     (tmp_path / "b").write_bytes(spoilt)
-    with pytest.raises(ValueError, match="broken .*encrypted"):
+    with pytest.raises(ValueError, match=r"broken .*encrypted"):
         unpack(tmp_path / "b", tmp_path / "out")
     spoilt = bytearray(tarred({"x.txt": np.random.default_rng(0).bytes(5000)}))
     spoilt[2500] ^= 1  # amid what gzip has kept as it is: the structure is sound, the content is not
     (tmp_path / "b").write_bytes(spoilt)
-    with pytest.raises(ValueError, match="broken .*CRC check failed"):
+    with pytest.raises(ValueError, match=r"broken .*CRC check failed"):
         unpack(tmp_path / "b", tmp_path / "out")
     assert not [path for path in (tmp_path / "out").rglob("*") if path.name not in ("0.txt", "1.txt", "2.txt")]
 

@@ -220,10 +220,17 @@ def test_coco_dataset_bad_input(made_up_coco):
     with pytest.raises(FileNotFoundError, match=r"000000000010.jpg: no such image; 1 of the 2 images"):
         coco_dataset(made_up_coco)
     annotations = made_up_coco / "annotations" / "captions_val2017.json"
-    for broken in ['{"images": [', "[]", "{}", '{"images": [], "annotations": []}']:
-        annotations.write_text(broken)
-        with pytest.raises(ValueError, match=r"captions_val2017.json: expected COCO's annotation JSON"):
+    one = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 5, "image_id": 1, "caption": "a"}]}
+    others = [{"images": []}, {"annotations": [{"id": 5, "image_id": 1, "category_id": 1}]}]
+    others += [{"annotations": [{"id": 5, "image_id": 1, "caption": None}]}]
+    for broken in ['{"images": [', "[]", "{}", '{"images": [], "annotations": []}', *others]:
+        annotations.write_text(broken if isinstance(broken, str) else json.dumps(one | broken))
+        with pytest.raises(ValueError, match=r"captions_val2017.json: expected COCO's captions JSON"):
             coco_dataset(made_up_coco)
+    (made_up_coco / "annotations" / "instances_val2017.json").unlink()
+    annotations.write_text(json.dumps(one))
+    with pytest.raises(FileNotFoundError, match=r"instances_val2017.json: no such file; put it there"):
+        coco_dataset(made_up_coco)
 
 
 @needs_data

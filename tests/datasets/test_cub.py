@@ -31,7 +31,7 @@ def test_splits_are_disjoint_and_test_kinds_unseen(root):
 
 def test_captions_of_any_number_and_blank_lines(root):
     path = root / "text_c10" / "002.Bird_2" / "Bird_2_0001.txt"
-    path.write_text("one\n\n  two  words \n")
+    path.write_bytes(b"\xef\xbb\xbfone\r\n\r\n  two  words \r\n")
     corpus = load_corpus("cub", root=root)
     assert [corpus.captions[c] for c in corpus.captions_of_image(1)] == ["one", "two words"]
     path.write_bytes(b"caf\xe9\n")

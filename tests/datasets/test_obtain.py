@@ -158,7 +158,7 @@ def test_what_is_a_picture(tmp_path, monkeypatch):
             transfer.check_picture(path)
     path.write_bytes(picture("JPEG"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(ValueError, match="expected a picture, got .*bomb"):
+    with pytest.raises(ValueError, match=r"expected a picture, got .*bomb"):
         transfer.check_picture(path)
     with pytest.raises(ValueError, match=r"x.jpg: expected a picture, got .*bomb"):
         ImageFiles((path,))(0)

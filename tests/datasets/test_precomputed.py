@@ -75,6 +75,18 @@ def test_captions_alone(scan):
         load_corpus("precomputed", split="train", root=root)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_named(scan, wrong):
+    root = scan("train")
+    features = FEATURES.copy()
+    features[3, 1, 2] = wrong
+    np.save(root / "train_ims.npy", features)
+    data = load_dataset("precomputed", split="train", root=root)
+    assert data.image(2).isfinite().all()
+    with pytest.raises(ValueError, match=r"train_ims.npy: expected finite numbers, got others in row 3 \(from 0\)"):
+        data.image(3)
+
+
 def test_flat_features_are_one_place(scan):
     root = scan("train")
     np.save(root / "train_ims.npy", FEATURES[:, 0])

@@ -139,6 +139,10 @@ def test_k_is_a_positive_integer(k):
         recall_at_k(np.eye(2), np.eye(2, dtype=bool), k)
 
 
+def test_k_may_come_from_numpy():
+    assert recall_at_k(np.eye(2), np.eye(2, dtype=bool), np.int64(1)) == 1.0
+
+
 def test_nan_is_refused_with_its_place():
     scores = np.eye(3)
     scores[2, 1] = np.nan

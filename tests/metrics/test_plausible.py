@@ -50,7 +50,7 @@ def test_pmrp_is_the_mean_over_zeta():
     generator = np.random.default_rng(0)
     scores, labels = generator.normal(size=(6, 12)), generator.random((6, 4)) < 0.6
     image_of_caption = np.arange(12) // 2
-    each = [plausible_match_r_precision(scores, labels, image_of_caption, zeta=zeta) for zeta in (0, 1, 2)]
+    each = [plausible_match_r_precision(scores, labels, image_of_caption, zeta=zeta) for zeta in (0, np.int64(1), 2)]
     assert plausible_match_r_precision(scores, labels, image_of_caption) == pytest.approx(np.mean(each))
 
 

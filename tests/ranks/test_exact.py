@@ -59,6 +59,9 @@ def test_the_input_is_left_alone_and_need_not_be_contiguous():
     np.testing.assert_array_equal(ranks(values.T), np.apply_along_axis(slow_ranks, -1, before.T, "average"))
     np.testing.assert_array_equal(values, before)
     np.testing.assert_array_equal(ranks(values[:, ::-1]), ranks(values)[:, ::-1])
+    np.testing.assert_array_equal(ranks(values.astype(">f8")), ranks(values))
+    before.setflags(write=False)  # as a memory map is, which torch would warn of
+    np.testing.assert_array_equal(ranks(before), ranks(values))
 
 
 @pytest.mark.parametrize(

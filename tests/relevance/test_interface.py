@@ -49,6 +49,7 @@ def test_a_caption_without_a_word_has_relevance_zero(make):
         assert (matrix[:, 2] == 0).all()
 
 
+@pytest.mark.usefixtures("own_errors")
 @pytest.mark.parametrize("make", EVERY)
 def test_wrong_input_is_refused(make):
     relevance = make()
@@ -65,3 +66,7 @@ def test_wrong_input_is_refused(make):
     ]:
         with pytest.raises(ValueError, match=message):
             relevance.batch(images, captions)
+    for rows in (1, [3], [-1], [0.5], "all"):
+        with pytest.raises(ValueError, match="rows: expected "):
+            relevance.matrix(rows=rows)
+    assert np.array_equal(relevance.matrix(rows=[2, 0, 2]), relevance.matrix()[[2, 0, 2]])
