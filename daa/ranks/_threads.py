@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import numba
 import torch
-import torch
-import torch
 
 SMALL = 1 << 16
 
