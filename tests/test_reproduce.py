@@ -21,7 +21,9 @@ from daa.reproduce.run import run, slug
 from daa.reproduce.small import small_job
 from daa.reproduce.tables import configs_folder, find_table, load_tables
 from daa.training.load import load_config
+from daa.training.optim import rate
 from daa.training.run import read_log, read_record
+from daa.training.stages import stages
 from tests.command import call
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,6 +74,18 @@ def test_baseline_and_daa_differ_where_the_paper_says() -> None:
     assert different("table1/sgr", "table1/sgr-daa") == of_daa | {"optim.lr", "optim.step_epochs", "train.epochs"}
     assert different("table3/sgr", "table3/sgr-daa") == of_daa | {"optim.lr"}
     assert different("table1/saf", "table1/sgr") == {"encoders.similarity", "encoders.similarity_options"}
+
+
+@pytest.mark.parametrize(("name", "t_max"), [("table1/pcme", 30), ("table2/pcme", 50)])
+def test_rates_are_those_of_the_released_code_epoch_by_epoch(name: str, t_max: int) -> None:
+    """Its cosine comes down over `t_max` epochs in either stage, however many the stage has."""
+    steps = 10  # an epoch
+    for stage in stages(load_config(configs_folder() / f"{name}.yaml"), steps):
+        n = stage.end - stage.first
+        assert n <= t_max * steps
+        for epoch in range(n // steps):
+            ours = np.mean([rate(stage.optim, step, n, steps) for step in range(epoch * steps, (epoch + 1) * steps)])
+            assert ours == pytest.approx((1 + math.cos(math.pi * epoch / t_max)) / 2, abs=0.09)
 
 
 def test_an_installed_package_has_every_configuration() -> None:
