@@ -101,6 +101,7 @@ class _Run:
         self.stages = stages(config, self.batches.sampler.steps_per_epoch)
         self.state: dict[str, Any] = {"step": 0, "log_bytes": 0, "seconds": 0.0, "best": None, "validation": None}
         self.state |= {"stage": 0, "verdicts": {}, "collapse": {}, "stopped": []}
+        self.last_seen: tuple[int, torch.Tensor, torch.Tensor] | None = None
         earlier = None if folder.restart or not folder.last.exists() else load_checkpoint(folder.last)
         if earlier:
             self._load_weights(earlier[0])
@@ -177,7 +178,6 @@ class _Run:
             yield batch.to(self.accelerator.device)
 
     def _step(self, batch: Batch, stage: Stage, per_epoch: int, log: bool) -> None:
-        torch.set_num_threads(self.threads)  # compiled kernels of numba set it to the number of cores when they run
         share = rate(stage.optim, batch.step - stage.first, stage.end - stage.first, per_epoch) * self.verdicts.factor
         set_rate(self.optimizer, share)
         self.model.train()
@@ -185,10 +185,10 @@ class _Run:
         parts, scores, images, captions = self.gradients(batch)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = self.accelerator.clip_grad_norm_(parameters, stage.optim.clip or float("inf"))
+        self.last_seen = (batch.step, parts["loss"].detach(), norm)
         if log:
+            self._require_finite()
             values = {name: value.item() for name, value in parts.items()}
-            if not torch.isfinite(parts["loss"]):
-                raise ValueError(f"train: the loss is {values['loss']} at step {batch.step}; try a lower optim.lr")
             signs = vital_signs(self.objective.contrastive, scores, batch.positives, images, captions)
             lr = share * stage.optim.lr
             self._write("step", step=batch.step, lr=lr, gradient_norm=float(norm), **values, **signs)
@@ -198,6 +198,14 @@ class _Run:
                     print(f"{self.folder.path.name}: step {batch.step}: {text}", file=sys.stderr, flush=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
+
+    def _require_finite(self) -> None:
+        """Asked before a step is logged and before a checkpoint takes the place of the last, not at every step, since
+        the answer has to come from the GPU. Half precision has gradients that overflow, whose steps are left out."""
+        step, loss, norm = self.last_seen
+        for name, value in (("loss", loss), ("norm of the gradient", norm)):
+            if not (torch.isfinite(value) or (value is norm and self.accelerator.scaler)):
+                raise ValueError(f"train: the {name} is {value.item()} at step {step}; try a lower optim.lr")
 
     def _validate(self, step: int, epoch: int) -> None:
         """By the first process; the others wait and hear the result, on which the learning rate may depend."""
@@ -215,6 +223,8 @@ class _Run:
     def _save(self) -> None:
         if not self.main:
             return
+        if self.last_seen:
+            self._require_finite()
         self.log.flush()
         self.state |= {"log_bytes": self.log.tell(), "seconds": time.monotonic() - self.began}
         tensors = module_tensors(self.model, self.objective)

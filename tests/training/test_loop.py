@@ -111,6 +111,30 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "a" / "last.safetensors").exists()
 
 
+@pytest.mark.parametrize("place", ["loss", "norm of the gradient"])
+def test_what_is_no_number_never_takes_the_place_of_a_checkpoint(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is logged between the step that goes wrong and the next checkpoint."""
+    original = loop.Gradients.__call__
+
+    def broken(self: loop.Gradients, batch: loop.Batch) -> object:
+        parts, *rest = original(self, batch)
+        if batch.step == 3 and place == "loss":
+            parts["loss"] = parts["loss"] * float("nan")
+        elif batch.step == 3:
+            next(p for p in self.model.parameters() if p.grad is not None).grad.fill_(torch.nan)
+        return parts, *rest
+
+    monkeypatch.setattr(loop.Gradients, "__call__", broken)
+    config = tiny_config("train.log_every=1000", "train.checkpoint_every=2", "train.epochs=4")
+    with pytest.raises(ValueError, match=f"the {place} is nan at step 3"):
+        train(config, tmp_path / "a", data=tiny_data(), quiet=True)
+    tensors, header = load_checkpoint(tmp_path / "a" / "last.safetensors")
+    assert header["state"]["step"] == 2
+    assert all(t.isfinite().all() for t in tensors.values())
+
+
 def test_what_a_run_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tiny_data()
     record = train(tiny_config(), tmp_path / "a", data=data)
