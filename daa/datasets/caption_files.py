@@ -64,7 +64,8 @@ def read_lines(path: str | PathLike[str], expected: str) -> list[str]:
     """The lines of a UTF-8 text file, stripped of surrounding blanks; a blank line or a foreign byte is an error."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; expected text with {expected} on every line")
+        what = "a folder" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: {what}; expected text with {expected} on every line")
     data = path.read_bytes()
     try:
         text = data.decode("utf-8-sig")

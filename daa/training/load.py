@@ -45,7 +45,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
             raise ValueError(f"{path}: expected sections such as data, loss and train, got a list")
         given.append((str(path), loaded))
     for override in overrides:
-        if "=" not in override:
+        if not override.partition("=")[0].strip() or "=" not in override:
             raise ValueError(f"overrides: expected key=value, got {override!r}")
         try:
             given.append(("overrides", OmegaConf.from_dotlist([override])))
@@ -90,6 +90,9 @@ def _refuse_unknown(source: str, tree: Any, known: set[str], prefix: str = "") -
         key = f"{prefix}{name}"
         if key not in known:
             raise ValueError(f"{source}: unknown key {key}{_suggestion(key, known)}")
+        inside = sorted(other for other in known if other.startswith(f"{key}."))
+        if inside and not isinstance(value, Mapping):
+            raise ValueError(f"{source}: {key}: expected keys of it, such as {inside[0]}, got {value!r}")
         if isinstance(value, Mapping) and f"{key}.*" not in known:
             _refuse_unknown(source, value, known, f"{key}.")
 

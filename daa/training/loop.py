@@ -202,6 +202,8 @@ class _Run:
     def _require_finite(self) -> None:
         """Asked before a step is logged and before a checkpoint takes the place of the last, not at every step, since
         the answer has to come from the GPU. Half precision has gradients that overflow, whose steps are left out."""
+        if self.last_seen is None:
+            return
         step, loss, norm = self.last_seen
         for name, value in (("loss", loss), ("norm of the gradient", norm)):
             if not (torch.isfinite(value) or (value is norm and self.accelerator.scaler)):
@@ -223,8 +225,7 @@ class _Run:
     def _save(self) -> None:
         if not self.main:
             return
-        if self.last_seen:
-            self._require_finite()
+        self._require_finite()
         self.log.flush()
         self.state |= {"log_bytes": self.log.tell(), "seconds": time.monotonic() - self.began}
         tensors = module_tensors(self.model, self.objective)
