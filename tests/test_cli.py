@@ -1,5 +1,6 @@
 """The command as a user meets it: help that teaches, one line for an error, and a demo that shows something."""
 
+import inspect
 import json
 import re
 import resource
@@ -10,6 +11,7 @@ import pytest
 import torch
 from rich.table import Table
 
+from daa.cli import app
 from daa.cli.console import show
 from daa.training.load import load_config
 from tests.command import call
@@ -37,6 +39,17 @@ def test_help_says_what_a_command_does_and_gives_an_example(daa, command):
     assert "Usage:" in out
     assert f"\n  daa {command or 'score'} " in out
     assert len(out.split()) > 60
+
+
+def test_no_example_is_longer_than_a_narrow_terminal():
+    """Such a line would be broken in two, and the first half of it run when it is pasted."""
+    commands = [
+        *app.registered_commands,
+        *(one for group in app.registered_groups for one in group.typer_instance.registered_commands),
+    ]
+    lines = [line for one in commands for line in inspect.getdoc(one.callback).splitlines() if line.startswith("    ")]
+    assert len(lines) > 20
+    assert [line for line in lines if len(line.strip()) > 76] == []
 
 
 def test_demo_prints_a_table_and_writes_one_page_and_all_numbers(daa, tmp_path):

@@ -181,7 +181,8 @@ def features(
 
         daa data features configs/coco-subset.yaml --to data/coco-features
 
-        daa train data/coco-features/train.yaml loss.daa_weight=1 --out runs/coco-daa
+        daa train data/coco-features/train.yaml loss.daa_weight=1 \\
+          --out runs/coco-daa
     """
     from rich.progress import Progress
 

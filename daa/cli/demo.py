@@ -52,7 +52,8 @@ def demo(
 
         daa demo
 
-        daa demo --loss soft-contrastive --daa-weight 0.03 --daa-weight 0.1 --seeds 5 --out runs/weights
+        daa demo --loss soft-contrastive --daa-weight 0.03 --daa-weight 0.1 \\
+          --seeds 5 --out runs/weights
     """
     from daa.cli.console import show
     from daa.files import check_writable, write_json

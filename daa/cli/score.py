@@ -92,7 +92,8 @@ def score(
 
     A similarity matrix of the COCO 5K test split, judged by two relevances:
 
-        daa score --scores similarity.npy --corpus coco-5k --relevance tfidf --relevance cider-d
+        daa score --scores similarity.npy --corpus coco-5k \\
+          --relevance tfidf --relevance cider-d
 
     Two systems side by side, with a paired test, as one page to look at:
 
@@ -100,7 +101,8 @@ def score(
 
     SGRAF, the mean of the scores of SAF and SGR, beside the two:
 
-        daa score --scores saf.npy --scores sgr.npy --ensemble --name SAF --name SGR --name SGRAF
+        daa score --scores saf.npy --scores sgr.npy --ensemble \\
+          --name SAF --name SGR --name SGRAF
 
     Embeddings instead of a matrix, which is then never whole:
 
@@ -110,11 +112,13 @@ def score(
 
         daa score --scores s.npy --caption-file captions.txt --captions-per-image 3
 
-        daa score --scores s.npy --caption-file captions.txt --image-ids image_ids.txt
+        daa score --scores s.npy --caption-file captions.txt \\
+          --image-ids image_ids.txt
 
     A corpus too large to rank whole: estimates from 500 random queries a direction, with standard errors:
 
-        daa score --images images.npy --captions captions.npy --caption-file captions.txt --queries 500 --csv out.csv
+        daa score --images images.npy --captions captions.npy \\
+          --caption-file captions.txt --queries 500 --csv out.csv
 
     The same blocks on every core as separate processes, or on the machines of a Dask cluster (`pip install
     "daa[dask]"`; start it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
@@ -122,7 +126,8 @@ def score(
 
         daa score --scores /shared/similarity.npy --engine dask
 
-        daa score --scores /shared/similarity.npy --engine dask --scheduler tcp://host:8786
+        daa score --scores /shared/similarity.npy --engine dask \\
+          --scheduler tcp://host:8786
     """
     from daa.cli.console import show
     from daa.evaluation import EnsembleScores, compare, evaluate
