@@ -11,7 +11,7 @@ import pytest
 import torch
 from rich.table import Table
 
-from daa.cli import app
+from daa.cli import _register, app
 from daa.cli.console import show
 from daa.training.load import load_config
 from tests.command import call
@@ -43,6 +43,7 @@ def test_help_says_what_a_command_does_and_gives_an_example(daa, command):
 
 def test_no_example_is_longer_than_a_narrow_terminal():
     """Such a line would be broken in two, and the first half of it run when it is pasted."""
+    _register()
     commands = [
         *app.registered_commands,
         *(one for group in app.registered_groups for one in group.typer_instance.registered_commands),
