@@ -30,6 +30,7 @@ DERIVED = [
     "book/*.ipynb",
 ]
 MAX_WORDS, MAX_CODE_CELLS = 2500, 25
+MAX_COLUMNS = 92  # of code, beside the sidebars at 1280 pixels
 PRIVATE_PATH = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)")
 
 
@@ -108,6 +109,10 @@ def faults_of_notebook(path: Path) -> Iterator[str]:
         yield f"{words} words, at most {MAX_WORDS}"
     if not any("assert" in cell.source for cell in code):
         yield "asserts nothing"
+    for cell in code[1:]:
+        longest = max(map(len, cell.source.splitlines()), default=0)
+        if longest > MAX_COLUMNS:
+            yield f"cell [{cell.execution_count}] has a line of {longest} columns, at most {MAX_COLUMNS}"
     for cell in code:
         for output in cell.outputs:
             text = nbformat.v4.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])]))

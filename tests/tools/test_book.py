@@ -54,6 +54,7 @@ def test_a_book_in_order_has_no_faults(book, copy):
         (lambda nb: nb.cells[0].update(source="import daa"), "not the Colab setup cell"),
         (lambda nb: nb.cells[1].update(execution_count=7), "not executed from top to bottom"),
         (lambda nb: nb.cells[1].update(source="1 + 1"), "asserts nothing"),
+        (lambda nb: nb.cells[1].update(source="#" * 93), "a line of 93 columns"),
         (lambda nb: nb.cells[1].outputs.append(output("stream", name="stderr", text="Warning")), "on stderr"),
         (lambda nb: nb.cells[1].outputs.append(output("stream", text="/home/me/x")), "absolute path"),
         (lambda nb: nb.cells[1].outputs.append(output("error", ename="E", evalue="", traceback=[])), "shows an error"),
