@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from daa.datasets import load_corpus
 from daa.metrics import average_semantic_precision, plausible_match_r_precision, recall_at_k
 from daa.relevance import TfidfRelevance
 from daa.reproduce.protocol import evaluate_by, results, with_coco_labels
-from daa.reproduce.run import run, slug
+from daa.reproduce.report import ours_line
+from daa.reproduce.run import read_records, run, slug
 from daa.reproduce.small import small_job
 from daa.reproduce.tables import configs_folder, find_table, load_tables
 from daa.training.load import load_config
@@ -189,6 +191,15 @@ def test_a_row_trains_and_ends_in_its_table(table: str, row: str, folder: Path) 
     assert run(job, quiet=True)[1] == numbers  # nothing is trained twice
     assert {name: (job.out / name / "best.safetensors").stat().st_mtime_ns for name in job.configs} == before
     assert read_record(job.out / next(iter(job.configs)))["status"] == "finished"
+    if row == "VSE++":
+        kept = replace(job, results=folder / "results")
+        run(kept, quiet=True)
+        assert kept.record == folder / "results" / f"{table}-vsepp-seed0.json"
+        records = read_records(chosen, chosen.row(row), folder / "results")
+        assert [one["numbers"] for one in records] == [record["numbers"]]
+        i2t, t2i = (next(one.ours for one in numbers if one[:3] == ("1K", d, "R@1")) for d in ("i2t", "t2i"))
+        assert ours_line(records * 2) == f"1K R@1 {i2t:.1f} / {t2i:.1f}, 2 seeds"
+        assert read_records(chosen, chosen.row("SAF"), folder / "results") == []
 
 
 def test_the_command_lists_and_plans(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,10 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the runs; by default runs/reproduce/TABLE, with -small for --small.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the record; by default `results`, and with --small the row's folder in --out."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it takes.")] = False,
     small: Annotated[bool, typer.Option("--small", help="The same path in minutes on a CPU.")] = False,
     images: Annotated[int | None, typer.Option(min=1, help="Training images with --small; by default 200.")] = None,
@@ -35,8 +40,9 @@ def reproduce(
 ) -> None:
     """Reproduce a row of the paper's tables: says what it takes, downloads, trains, evaluates, compares.
 
-    Interrupted, the same command goes on where it stopped. The result goes to OUT/ROW/reproduce.json, each run to a
-    folder of its own, which rows share (SGRAF is the mean of SAF's and SGR's scores). Example:
+    Interrupted, the same command goes on where it stopped. The paper's numbers, ours and their difference go to
+    results/TABLE-ROW-seedN.json, each run to a folder of its own, which rows share (SGRAF is the mean of SAF's and
+    SGR's scores). Example:
 
         daa reproduce table1 --row "PCME-bert + DAA" --dry-run
 
@@ -59,8 +65,12 @@ def reproduce(
         raise ValueError("--images: expected --small with it; a row as it is takes all images")
     which = chosen.row(row)
     folder = out or Path("runs/reproduce") / f"{chosen.name}{'-small' if small else ''}"
+    if results is None and not small:
+        results = Path("results")
     if not dry_run:
         check_writable("--out", folder, folder=True)
+        if results:
+            check_writable("--results", results, folder=True)
     changes = [f"train.seed={seed}", f"train.device={device}", *(overrides or [])]
     if small:
         job = _small(console, chosen, which, root, folder, changes, images, dry_run)
@@ -68,6 +78,7 @@ def reproduce(
         job = _full(console, chosen, which, root, folder, changes, device, dry_run, quiet)
     if job is None:
         return
+    job = replace(job, results=results)
     _, numbers = run(job, restart=restart, quiet=quiet)
     show(result_table(f"{chosen.title}, {which.name}", numbers, small))
     console.print(f"record: {job.record}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.table import Table as RichTable
 
@@ -86,6 +87,26 @@ def result_table(title: str, numbers: Sequence[Result], small: bool) -> RichTabl
         shown.add_row(one.gallery if one.gallery != above else "", one.direction, one.metric, *cells)
         above = one.gallery
     return shown
+
+
+def ours_line(records: Sequence[Mapping[str, Any]]) -> str:
+    """What a row's records say in one line: R@1 in the first gallery (or else its first metric), the mean over seeds.
+
+    >>> number = {"gallery": "1K", "direction": "i2t", "metric": "R@1", "paper": 71.2, "ours": 70.0}
+    >>> ours_line([{"numbers": [number, number | {"direction": "t2i"}]}]), ours_line([])
+    ('1K R@1 70.0 / 70.0, 1 seed', 'not run')
+    """
+    if not records:
+        return "not run"
+    numbers = records[0]["numbers"]
+    gallery = numbers[0]["gallery"]
+    metric = next((one["metric"] for one in numbers if one["metric"] == "R@1"), numbers[0]["metric"])
+    values: dict[str, list[float]] = {}
+    for one in (number for record in records for number in record["numbers"]):
+        if (one["gallery"], one["metric"]) == (gallery, metric):
+            values.setdefault(one["direction"], []).append(one["ours"])
+    means = " / ".join(f"{sum(of) / len(of):.1f}" for of in values.values())
+    return f"{gallery} {metric} {means}, {len(records)} seed{'s' * (len(records) > 1)}"
 
 
 def _percent(value: float | None) -> str:

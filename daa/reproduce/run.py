@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,12 +38,13 @@ class Job:
     Args:
         table, row: what is reproduced.
         configs: one a run, by the name of its folder.
-        out: the runs go to `out/NAME`, the row's record to `out/ROW`.
+        out: the runs go to `out/NAME`.
         root: folder of the data sets.
         overrides: what was changed in the configurations of the table.
         small: how the data and the model were made small, a sentence each; empty for the row as it is.
         test_images: only the first so many of the test split; None for all.
         corpus: the captions that were evaluated, with labels, where what is read for them has none.
+        results: folder of the record, which is named after table, row and seed; None for `out/ROW/reproduce.json`.
     """
 
     table: Table
@@ -54,11 +56,20 @@ class Job:
     small: tuple[str, ...] = ()
     test_images: int | None = None
     corpus: CaptionCorpus | None = None
+    results: Path | None = None
 
     @property
     def record(self) -> Path:
         """Where the result goes."""
-        return self.out / slug(self.row.name) / "reproduce.json"
+        if self.results is None:
+            return self.out / slug(self.row.name) / "reproduce.json"
+        seed = next(iter(self.configs.values())).train.seed
+        return self.results / f"{record_name(self.table, self.row)}-seed{seed}.json"
+
+
+def record_name(table: Table, row: Row) -> str:
+    """What the records of a row begin with, such as `table1-pcme-bert-daa`."""
+    return f"{table.name}-{slug(row.name)}"
 
 
 def slug(name: str) -> str:
@@ -79,7 +90,9 @@ def data_folder(protocol: str, config: Config) -> str:
     return REGION_FOLDERS[protocol] if config.data.name == "precomputed" else protocol
 
 
-def full_job(table: Table, row: Row, root: Path, out: Path, overrides: Sequence[str] = ()) -> Job:
+def full_job(
+    table: Table, row: Row, root: Path, out: Path, overrides: Sequence[str] = (), results: Path | None = None
+) -> Job:
     """The row as the paper has it."""
     configs = {}
     for path in row.configs:
@@ -88,7 +101,7 @@ def full_job(table: Table, row: Row, root: Path, out: Path, overrides: Sequence[
         if config.encoders.text_options.get("vectors"):
             places.append(f"encoders.text_options.vectors={root / GLOVE}")
         configs[path.stem] = load_config(path, [*places, *overrides])
-    return Job(table, row, configs, out, root, tuple(overrides))
+    return Job(table, row, configs, out, root, tuple(overrides), results=results)
 
 
 def needed_of(job: Job) -> list[Needed]:
@@ -149,6 +162,12 @@ def run(job: Job, restart: bool = False, quiet: bool = False) -> tuple[Report, l
     numbers = results(job.table.protocol, report, dict(job.row.paper))
     write_json(job.record, _content(job, runs, report, numbers))
     return report, numbers
+
+
+def read_records(table: Table, row: Row, folder: Path) -> list[dict[str, Any]]:
+    """The records of a row in a folder of results, one a seed; none if it was not run."""
+    paths = sorted(folder.glob(f"{record_name(table, row)}-seed*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def _scores(folder: Path, test: ImageTextDataset) -> np.ndarray:
