@@ -88,8 +88,7 @@ def found_by_rank(
     _check_panels(panels, x_labels)
     figure, all_axes = plt.subplots(len(panels), squeeze=False, figsize=(6.4, 3.3 * len(panels)))
     for axes, (title, curves), k, x_label in zip(all_axes[:, 0], panels.items(), depths, x_labels, strict=True):
-        widths = np.linspace(4.2, 1.6, len(curves))  # so that curves which coincide are all seen
-        for width, (name, curve) in zip(widths, curves.items(), strict=True):
+        for width, (name, curve) in zip(_widths(len(curves)), curves.items(), strict=True):
             if name not in styles:
                 raise ValueError(f"styles: expected one for {name}, got {', '.join(styles)}")
             if (np.diff(curve) < -1e-6).any() or curve.min() < 0 or curve.max() > 1 + 1e-6:
@@ -178,8 +177,7 @@ def by_number_of_matches(
         if not kept:
             raise ValueError(f"{title}: expected a class of at least {at_least} queries, got none")
         place = [float(np.exp(np.log(matches[class_of == one]).mean())) for one in kept]
-        widths = np.linspace(4.2, 2, len(named))
-        for width, (name, values) in zip(widths, named.items(), strict=True):
+        for width, (name, values) in zip(_widths(len(named)), named.items(), strict=True):
             groups = [values[class_of == one] for one in kept]
             mean = np.array([group.mean() for group in groups])
             error = np.array([1.96 * group.std(ddof=1) / np.sqrt(len(group)) for group in groups])
@@ -204,6 +202,11 @@ def count_edges(largest: int, doubling: bool) -> np.ndarray:
     if doubling:
         return np.array([0.75] + [2**p + 0.5 for p in range(int(largest - 1).bit_length() + 1)])
     return np.arange(largest + 1) + 0.5
+
+
+def _widths(n: int) -> np.ndarray:
+    """Widths of n lines, each drawn upon the last and well within it, so that lines which coincide are all seen."""
+    return 7 / np.arange(1, n + 1)
 
 
 def _doubling_axis(axes: Axes, edges: np.ndarray) -> None:

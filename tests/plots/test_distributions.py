@@ -51,10 +51,21 @@ def test_found_by_rank_draws_mean_and_range_over_seeds():
     figure = found_by_rank({"i2t": curves}, [np.array([1, 2, 3])], STYLES, x_labels=["first k"], y_label="found")
     axes = figure.axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.1, 0.6, 1.0])
-    assert axes.lines[0].get_linewidth() > axes.lines[1].get_linewidth()
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == 1.0
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["model", "teacher"]
     assert (axes.get_xscale(), axes.get_title()) == ("log", "i2t")
+
+
+def test_lines_that_coincide_are_both_seen():
+    twice = {"model": np.array([[0.1, 1.0]]), "teacher": np.array([[0.1, 1.0]])}
+    found = found_by_rank({"i2t": twice}, [np.array([1, 2])], STYLES, x_labels=["first k"], y_label="found")
+    matches, values = np.array([1, 1, 2, 2]), np.array([0.0, 1.0, 0.2, 0.4])
+    panels = {"t2i": (matches, {"model": values, "teacher": values})}
+    grouped = by_number_of_matches(panels, STYLES, x_labels=["matches"], y_label="AP", at_least=2)
+    for figure in (found, grouped):
+        below, above = figure.axes[0].lines[:2]
+        np.testing.assert_array_equal(below.get_ydata(), above.get_ydata())
+        assert below.get_linewidth() >= above.get_linewidth() + 3  # points: a rim on either side, on a phone too
 
 
 def test_found_by_rank_refuses_what_is_no_distribution():
