@@ -28,7 +28,7 @@ from daa.metrics.stream import Pass, Runner, n_queries_of, one_after_another
 
 ENGINES = ("local", "dask")
 SECONDS_TO_ANSWER = 5.0  # of a scheduler
-SECONDS_TO_RETURN = 60.0  # of a worker after all of them were lost
+SECONDS_TO_RETURN = 120.0  # of a worker after all of them were lost
 ALLOWED_FAILURES = 5  # how many workers a block may lose before it is blamed
 _ONE_AT_A_TIME = threading.Lock()  # the compiled kernels of one process take turns, each on all threads of its worker
 
@@ -52,30 +52,43 @@ class DaskEngine:
     """
 
     def __init__(self, scheduler: str | None = None, n_workers: int | None = None) -> None:
+        self._cluster: Any = None
+        self.scheduler, self.n_workers = scheduler, n_workers or os.cpu_count() or 1
+        if scheduler is not None:
+            _check_that_it_answers(scheduler)
+        self._open()
+
+    def _open(self) -> None:
         try:
             import dask
             import distributed
         except ModuleNotFoundError:
             raise ModuleNotFoundError('engine: "dask" needs the package dask; pip install "daa[dask]"') from None
-        self._cluster = None
-        if scheduler is not None:
-            _check_that_it_answers(scheduler)
-        else:
+        if self.scheduler is None:
             with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
                 self._cluster = distributed.LocalCluster(
-                    n_workers=n_workers or os.cpu_count() or 1,
+                    n_workers=self.n_workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
                     dashboard_address="127.0.0.1:0",
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )
-        self.client = distributed.Client(self._cluster or scheduler, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+        place = self._cluster or self.scheduler
+        self.client = distributed.Client(place, timeout=SECONDS_TO_ANSWER, set_as_default=False)
         try:
             self._wait_for_a_worker(SECONDS_TO_ANSWER)
         except BaseException:
             self.close()
             raise
+
+    def _recover(self) -> None:
+        """Have workers again: those of a cluster elsewhere return by themselves, one started here is started anew."""
+        if self._cluster is None:
+            self._wait_for_a_worker(SECONDS_TO_RETURN)
+        else:
+            self.close()
+            self._open()
 
     def __call__(
         self, one_pass: Pass, blocks: Sequence[Queries], progress: Callable[[int], None]
@@ -89,7 +102,7 @@ class DaskEngine:
                 self._run(one_pass, blocks, done, progress)
                 return [done[i] for i in range(len(blocks))]
             except (CancelledError, CommClosedError, TimeoutError):  # what was sent went with a worker: send it again
-                self._wait_for_a_worker(SECONDS_TO_RETURN)
+                self._recover()
         raise ConnectionError(f"dask: all workers were lost {ALLOWED_FAILURES} times; is their memory enough?")
 
     def _run(
@@ -100,16 +113,20 @@ class DaskEngine:
         progress: Callable[[int], None],
     ) -> None:
         """Add to `done` what is missing, with few tasks under way at a time since each may hold its rows."""
-        from distributed import KilledWorker, as_completed
+        from distributed import KilledWorker, as_completed, fire_and_forget
 
         client = self.client
-        [job] = client.scatter([_Job(one_pass)], broadcast=True, hash=False)
+        job = self._sent(_Job(one_pass))
+        # Every worker takes a copy as it takes what any task needs. `broadcast=True` waits for ever for one that dies.
+        for worker in client.nthreads():
+            where = {"workers": [worker], "allow_other_workers": True}
+            fire_and_forget(client.submit(_taken, job, pure=False, priority=1, **where))
         missing = iter([i for i in range(len(blocks)) if i not in done])
         under_way: dict[Any, int] = {}
 
         def submit(i: int) -> Any:
             pieces = _pieces(one_pass, blocks[i])
-            [sent] = client.scatter([pieces], hash=False) if pieces else [None]
+            sent = self._sent(pieces) if pieces else None
             future = client.submit(_Job.values, job, blocks[i], sent, pure=False)
             under_way[future.key] = i
             return future
@@ -131,6 +148,16 @@ class DaskEngine:
             raise ConnectionError(f"dask: the workers need the same packages as this process: {error}") from None
         except FileNotFoundError as error:
             raise FileNotFoundError(f"scores: the file has to be there for every worker: {error}") from None
+
+    def _sent(self, value: Any) -> Any:
+        """The value, on some worker; a worker that dies meanwhile is as if it had died with it."""
+        from distributed.comm import CommClosedError
+
+        try:
+            [future] = self.client.scatter([value], hash=False)
+        except OSError as error:
+            raise CommClosedError(str(error)) from error
+        return future
 
     def _wait_for_a_worker(self, seconds: float) -> None:
         try:
@@ -230,6 +257,10 @@ class _Job:
                     },
                 )
             return ready.values(queries)
+
+
+def _taken(job: _Job) -> None:
+    """A task that only needs the job to be where it runs."""
 
 
 def _filled(blocks: Blocks, part: Any) -> Blocks:
