@@ -114,7 +114,13 @@ def test_ctrl_c_in_a_real_process(daa, server, tmp_path):
         "karpathy.SPLIT_SIZES = {'coco': {'train': 8, 'val': 3, 'test': 4}}; "
         "sys.argv = ['daa', 'data', 'coco', '--subset', '8', '--no-labels', '--to', 'c']; cli.main()"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind itself
+    )
     while len(list((tmp_path / "c").rglob("*.part"))) < 3:
         assert process.poll() is None
         time.sleep(0.05)
