@@ -7,8 +7,7 @@ from typing import no_type_check
 import numpy as np
 from numba import prange
 
-from daa.compiled import njit
-from daa.ranks._threads import threads_for
+from daa.compiled import njit, threads_for
 
 TILE = 32
 

@@ -9,11 +9,10 @@ from jaxtyping import Float
 from numba import prange
 from torch import Tensor
 
-from daa.compiled import njit
+from daa.compiled import njit, threads_for
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
 from daa.ranks import TIE_POLICIES
-from daa.ranks._threads import threads_for
 
 
 def average_semantic_precision(

@@ -10,10 +10,9 @@ from numba import prange
 from scipy import sparse
 from torch import Tensor
 
-from daa.compiled import njit
+from daa.compiled import njit, threads_for
 from daa.metrics.inputs import Blocks, as_positives
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
-from daa.ranks._threads import threads_for
 
 GAINS = ("linear", "exponential")
 

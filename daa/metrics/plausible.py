@@ -10,11 +10,10 @@ from jaxtyping import Bool, Float, Int
 from numba import prange
 from torch import Tensor
 
-from daa.compiled import njit
+from daa.compiled import njit, threads_for
 from daa.metrics.inputs import Blocks
 from daa.metrics.placement import HIT_POLICIES, check_hit_policy
 from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
-from daa.ranks._threads import threads_for
 
 ZETAS = (0, 1, 2)
 

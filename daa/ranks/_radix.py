@@ -12,9 +12,8 @@ from typing import no_type_check
 import numpy as np
 from numba import prange
 
-from daa.compiled import njit
+from daa.compiled import njit, threads_for
 from daa.ranks._packed import tie_ranges_float32
-from daa.ranks._threads import threads_for
 
 DIGIT_BITS = 11
 N_DIGITS = 1 << DIGIT_BITS

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from daa.compiled import threads_for
 from daa.corpus import CaptionCorpus
 from daa.relevance import _overlaps
 from daa.relevance.base import Relevance
@@ -102,11 +103,12 @@ class OverlapRelevance(Relevance):
         self, images: NDArray[np.int64], captions: NDArray[np.int64], columns: sparse.csc_array | None
     ) -> NDArray[np.float32]:
         out = np.empty((len(images), len(captions)), dtype=np.float32)
-        n_chunks = max(1, min(len(images), out.size // PAIRS_A_CHUNK, 8 * numba.get_num_threads()))
-        if columns is None:
-            _overlaps.rouge_rows(self._captions, images, captions, n_chunks, out)
+        with threads_for():
+            n_chunks = max(1, min(len(images), out.size // PAIRS_A_CHUNK, 8 * numba.get_num_threads()))
+            if columns is None:
+                _overlaps.rouge_rows(self._captions, images, captions, n_chunks, out)
+                return out
+            index = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
+            n_words = self._captions.n_words[captions]
+            _overlaps.bleu_rows(self._captions, *index, n_words, images, n_chunks, out)
             return out
-        index = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
-        n_words = self._captions.n_words[captions]
-        _overlaps.bleu_rows(self._captions, *index, n_words, images, n_chunks, out)
-        return out

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from daa.compiled import threads_for
 from daa.corpus import CaptionCorpus
 from daa.relevance import _products
 from daa.relevance.base import Relevance
@@ -51,8 +52,9 @@ class VectorRelevance(Relevance):
             captions = np.arange(self.n_captions)
             self._index = _products.invert(v, captions, v.feature, len(v.idf))
         out = np.zeros((len(images), self.n_captions), dtype=np.float32)
-        n_chunks = max(1, min(len(images), 8 * numba.get_num_threads()))
-        _products.product_rows(v, self._index, images, n_chunks, out)
+        with threads_for():
+            n_chunks = max(1, min(len(images), 8 * numba.get_num_threads()))
+            _products.product_rows(v, self._index, images, n_chunks, out)
         return self._finish(out, images, None)
 
     def _batch(self, images: NDArray[np.int64], captions: NDArray[np.int64]) -> NDArray[np.float32]:
