@@ -120,18 +120,18 @@ def test_what_is_no_number_never_takes_the_place_of_a_checkpoint(
 
     def broken(self: loop.Gradients, batch: loop.Batch) -> object:
         parts, *rest = original(self, batch)
-        if batch.step == 3 and place == "loss":
+        if batch.step == 1 and place == "loss":
             parts["loss"] = parts["loss"] * float("nan")
-        elif batch.step == 3:
+        elif batch.step == 1:
             next(p for p in self.model.parameters() if p.grad is not None).grad.fill_(torch.nan)
         return parts, *rest
 
     monkeypatch.setattr(loop.Gradients, "__call__", broken)
-    config = tiny_config("train.log_every=1000", "train.checkpoint_every=2", "train.epochs=4")
-    with pytest.raises(ValueError, match=f"the {place} is nan at step 3"):
+    config = tiny_config("train.log_every=1000", "train.checkpoint_every=1")
+    with pytest.raises(ValueError, match=f"the {place} is nan at step 1"):
         train(config, tmp_path / "a", data=tiny_data(), quiet=True)
     tensors, header = load_checkpoint(tmp_path / "a" / "last.safetensors")
-    assert header["state"]["step"] == 2
+    assert header["state"]["step"] == 1
     assert all(t.isfinite().all() for t in tensors.values())
 
 
