@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from daa.cli.inputs import oriented, read_corpus, read_systems, system_names
+
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
     from daa.evaluation import Comparison, Report
@@ -141,17 +143,17 @@ def score(
     outputs = {"--json": json, "--csv": csv, "--markdown": markdown, "--latex": latex, "--html": html}
     inputs = [*files, *(one for one in (images, captions, caption_file, image_ids) if one)]
     _check_outputs({option: path for option, path in outputs.items() if path is not None}, inputs)
-    opened = _read(files, images, captions, similarity, key)
+    opened = read_systems(files, images, captions, similarity, key)
     if ensemble and len(opened) < 2:
         raise ValueError(f"--ensemble: expected two or more --scores, whose mean it is, got {len(opened)}")
-    names = _names(name, files or [Path("embeddings")], ensemble)
+    names = system_names(name, files or [Path("embeddings")], ensemble)
     chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
     if queries is not None and intervals:
         raise ValueError("--queries: expected no --intervals with it; each number has its standard error instead")
     if queries is not None and folds is not None:
         raise ValueError("--queries: expected no --folds with it, since a fold needs all queries of its own")
-    texts = _corpus(corpus, split, root, caption_file, image_ids, captions_per_image)
-    systems = [_oriented(one, texts, orientation, notes) for one in opened]
+    texts = read_corpus(corpus, split, root, caption_file, image_ids, captions_per_image)
+    systems = [oriented(one, texts, orientation, notes) for one in opened]
     systems += [EnsembleScores(systems)] if ensemble else []
     if folds is None and queries is None and texts.n_images == 5000:
         folds = 1000
@@ -209,94 +211,6 @@ def _check_outputs(outputs: dict[str, Path], inputs: list[Path]) -> None:
             raise ValueError(f"{option}: expected a file of its own, but {path} {taken[path.resolve()]}")
         if path.is_file() or not path.exists():  # a pipe or device takes several
             taken[path.resolve()] = f"is written by {option}"
-
-
-def _corpus(
-    name: str | None,
-    split: str | None,
-    root: Path | None,
-    caption_file: Path | None,
-    image_ids: Path | None,
-    captions_per_image: int | None,
-) -> CaptionCorpus:
-    """A corpus by its name, or the caller's own captions."""
-    from daa.datasets import load_corpus
-    from daa.datasets.caption_files import read_caption_files
-
-    if caption_file is None:
-        if image_ids is not None or captions_per_image is not None:
-            raise ValueError("--caption-file: expected it where --image-ids or --captions-per-image is given")
-        try:
-            return load_corpus(name or "coco-5k", split=split, root=root)
-        except FileNotFoundError as error:
-            if name in (None, "coco-5k"):
-                fetch = "`daa data coco-5k --to FOLDER` and DAA_DATA=FOLDER get it"
-                raise FileNotFoundError(f"{error}; {fetch}, and --caption-file takes your own captions") from None
-            raise
-    if not (name is split is root is None):
-        raise ValueError("--caption-file: expected no --corpus, --split or --root with it, since it is the corpus")
-    return read_caption_files(caption_file, image_ids, captions_per_image=captions_per_image)
-
-
-def _read(
-    files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None
-) -> list[Blocks]:
-    """Matrices of unknown orientation, or `EmbeddingScores`."""
-    from daa.evaluation import EmbeddingScores
-    from daa.metrics.inputs import Blocks
-    from daa.scores import read_matrix
-
-    if (images is None) != (captions is None) or bool(files) == (images is not None):
-        given = {"--scores": files, "--images": images, "--captions": captions}
-        raise ValueError(
-            "--scores: expected --scores FILE, or both --images FILE and --captions FILE, got "
-            + (" and ".join(option for option, value in given.items() if value) or "neither")
-        )
-    if images is not None and captions is not None:
-        embeddings = (read_matrix(images, key, "images"), read_matrix(captions, key, "captions"))
-        return [EmbeddingScores(*embeddings, similarity)]
-    return [Blocks(read_matrix(file, key), f"scores {file}") for file in files]
-
-
-def _names(names: list[str] | None, files: list[Path], ensemble: bool) -> list[str]:
-    """What was asked for; otherwise the files' names, with their folders if those alone tell them apart."""
-    n = len(files) + ensemble
-    if names and len(names) != n:
-        raise ValueError(f"--name: expected {n}, one a system{' and one of the mean' * ensemble}, got {len(names)}")
-    chosen = names or [file.stem for file in files]
-    if len(set(chosen)) < len(chosen) and not names:
-        chosen = [str(file.with_suffix("")) for file in files]
-    chosen = chosen if names or not ensemble else [*chosen, "ensemble"]
-    if len(set(chosen)) < n or not all(one.strip() for one in chosen):
-        raise ValueError(
-            f"--name: expected distinct names for the systems, got {', '.join(chosen)}; give one --name for each"
-        )
-    return chosen
-
-
-def _oriented(system: Blocks, texts: CaptionCorpus, orientation: str, notes: Console) -> Blocks:
-    from daa.evaluation import EmbeddingScores
-    from daa.metrics.inputs import Blocks
-    from daa.scores import orient
-
-    shape = (texts.n_images, texts.n_captions)
-    if isinstance(system, EmbeddingScores):
-        if system.shape != shape:
-            swapped = "; they look swapped" if system.shape == shape[::-1] else ""
-            raise ValueError(
-                f"--images, --captions: expected {shape[0]} and {shape[1]} rows like the corpus {texts.name}, got "
-                f"{system.shape[0]} and {system.shape[1]}{swapped}"
-            )
-        return system
-    matrix, transposed = orient(system.matrix, shape, orientation, system.argument, f"the corpus {texts.name}")
-    if transposed:
-        notes.print(f"{system.argument}: rows are captions, columns are images; transposed", soft_wrap=True)
-    elif orientation == "auto" and texts.n_images == texts.n_captions:
-        notes.print(
-            f"{system.argument}: square; rows are taken as images, unless --orientation t2i",
-            soft_wrap=True,
-        )
-    return Blocks(matrix, system.argument)
 
 
 def _write(path: Path, text: str) -> None:
