@@ -12,6 +12,7 @@ import torch
 
 from daa.corpus import CaptionCorpus
 from daa.evaluation import DaskEngine, EmbeddingScores, engine, evaluate
+from daa.evaluation.sending import Job, pieces_of
 from daa.metrics.inputs import Blocks
 from daa.metrics.stream import Pass
 from daa.relevance import CiderRelevance, TfidfRelevance
@@ -73,16 +74,16 @@ def test_a_cluster_gives_the_same_bits_as_one_process(dask, tmp_path, system):
 def test_what_lies_in_a_file_is_not_sent(tmp_path):
     matrix = mapped(tmp_path, GENERATOR.random((200, 1000)))
     one_pass = Pass({}, "t2i", Blocks(matrix.T, "scores"), {"in memory": Blocks(np.ones((1000, 200)), "relevance")}, {})
-    sent = pickle.dumps(engine._Job(one_pass))
+    sent = pickle.dumps(Job(one_pass))
     assert len(sent) < 2000
     received = pickle.loads(sent).one_pass.scores
     np.testing.assert_array_equal(received.block("t2i", 3, 5), matrix[3:5])
     assert len(pickle.dumps(received)) < 1000  # nor if one worker hands it on to another
-    pieces = engine._pieces(one_pass, slice(3, 5))
+    pieces = pieces_of(one_pass, slice(3, 5))
     assert {key: piece.shape for key, piece in pieces.items()} == {"relevance in memory": (2, 1000)}
     changed = np.load(tmp_path / "matrix.npy", mmap_mode="c")
     changed[0] = 7  # in memory only, so the file will not do
-    assert engine._pieces(one_pass._replace(scores=Blocks(changed.T, "scores")), slice(0, 1))["scores"].max() == 7
+    assert pieces_of(one_pass._replace(scores=Blocks(changed.T, "scores")), slice(0, 1))["scores"].max() == 7
 
 
 class Killing:
