@@ -28,12 +28,12 @@ from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
 from daa.files import atomic_write, provenance, write_json
 from daa.metrics import map_at_r
+from daa.metrics.inputs import DIRECTIONS
 from daa.relevance import TfidfRelevance
 from daa.similarity import cosine_similarity
 from daa.study import MODALITIES, load_embeddings, query_blind_parts
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-DIRECTIONS = ("i2t", "t2i")
 LOSSES = ("infonce", "pcme")
 
 

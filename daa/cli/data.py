@@ -226,7 +226,6 @@ def _run(
     check_writable("--to", to, folder=True)
     console = Console(soft_wrap=True)
     transfer = Transfer(to, workers, timeout, mirror, quiet)
-    transfer.bars.disable |= not transfer.bars.console.is_terminal
     if verify_only:
         with transfer.bars:
             task = transfer.bars.add_task("checksums", total=None, state="")

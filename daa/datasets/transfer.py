@@ -43,14 +43,15 @@ class Transfer:
         if not self.timeout > 0:
             raise ValueError(f"timeout: expected seconds above 0, got {self.timeout}")
         self._local = threading.local()
+        console = Console(stderr=True)
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=self.quiet,
+            console=console,
+            disable=self.quiet or not console.is_terminal,
         )
 
     @contextmanager

@@ -90,9 +90,7 @@ def data_folder(protocol: str, config: Config) -> str:
     return REGION_FOLDERS[protocol] if config.data.name == "precomputed" else protocol
 
 
-def full_job(
-    table: Table, row: Row, root: Path, out: Path, overrides: Sequence[str] = (), results: Path | None = None
-) -> Job:
+def full_job(table: Table, row: Row, root: Path, out: Path, overrides: Sequence[str] = ()) -> Job:
     """The row as the paper has it."""
     configs = {}
     for path in row.configs:
@@ -101,7 +99,7 @@ def full_job(
         if config.encoders.text_options.get("vectors"):
             places.append(f"encoders.text_options.vectors={root / GLOVE}")
         configs[path.stem] = load_config(path, [*places, *overrides])
-    return Job(table, row, configs, out, root, tuple(overrides), results=results)
+    return Job(table, row, configs, out, root, tuple(overrides))
 
 
 def needed_of(job: Job) -> list[Needed]:

@@ -26,7 +26,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from daa.encoders.embedding import Embedding, LocalFeatures, concatenate
+from daa.encoders.embedding import Embedding, LocalFeatures, concatenate, full_precision
 from daa.encoders.model import Model
 from daa.training.batches import Batch, split
 from daa.training.seeds import seed_everything, torch_generator
@@ -163,7 +163,7 @@ def gathered(embedding: Any, accelerator: Accelerator) -> Any:
 
 def full(embedding: Any) -> Any:
     """The embedding in float32 at least, since scores and losses hang on the last digits."""
-    return embedding.map(lambda t: t.float() if t.dtype in (torch.float16, torch.bfloat16) else t)
+    return embedding.map(lambda t: full_precision(t)[0])
 
 
 def _exchanged(tensor: Tensor) -> Tensor:
