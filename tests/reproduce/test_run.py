@@ -28,7 +28,7 @@ from daa.training.run import read_log, read_record
 from daa.training.stages import stages
 from tests.command import call
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TINY = [
     "data.image_size=32",
     "train.epochs=1",

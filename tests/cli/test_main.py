@@ -72,7 +72,7 @@ def test_the_demo_trains_what_the_shipped_configurations_say():
 
     from daa.cli.demo import DEFAULT_WEIGHT, arms_of
 
-    configs = Path(__file__).parents[1] / "configs"
+    configs = Path(__file__).parents[2] / "configs"
     for loss, names in {"infonce": ("baseline", "daa"), "soft-contrastive": ("pcme", "pcme-daa")}.items():
         arms = arms_of(loss, [DEFAULT_WEIGHT[loss]])
         for arm, name in zip(arms.values(), names, strict=True):
