@@ -16,25 +16,15 @@ import argparse
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-# From the ground up; a module knows its own floor's room and the floors below. The longest prefix decides.
-FLOORS: tuple[tuple[str, ...], ...] = (
-    ("daa", "daa.names", "daa.files", "daa.compiled"),
-    ("daa.corpus",),
-    ("daa.matrix", "daa.embeddings"),
-    ("daa.ranks", "daa.relevance", "daa.similarity", "daa.datasets", "daa.page"),
-    ("daa.metrics", "daa.losses", "daa.encoders", "daa.plots"),
-    ("daa.evaluation",),
-    ("daa.training",),
-    ("daa.studies", "daa.reproduce"),
-    ("daa.cli",),
-    ("daa.__main__",),
-)
-STRANGERS = (("daa.losses", "daa.metrics"), ("daa.metrics", "daa.losses"), ("daa.datasets", "daa.encoders"))
+ROOT = Path(__file__).resolve().parent.parent
+ROW = re.compile(r"^\| (\d+) \| `(daa[\w.]*)` \|", re.MULTILINE)
+FLOOR_OF = {name: int(floor) for floor, name in ROW.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))}
 
 
 def modules(tree: Path) -> dict[str, Path]:
@@ -80,10 +70,10 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
 
 def room(module: str) -> tuple[int, str]:
     """Floor and room of a module; a module of no room stands above all, so that it is seen."""
-    places = [(len(name), floor, name) for floor, names in enumerate(FLOORS) for name in names]
-    fitting = [one for one in places if module == one[2] or (module.startswith(one[2] + ".") and one[2] != "daa")]
-    _, floor, name = max(fitting, default=(0, len(FLOORS), module))
-    return floor, name
+    parts = module.split(".")
+    longer = [".".join(parts[:n]) for n in range(len(parts), 1, -1)] or [module]
+    name = next((one for one in longer if one in FLOOR_OF), module)
+    return FLOOR_OF.get(name, 1 + max(FLOOR_OF.values())), name
 
 
 def between_rooms(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -96,15 +86,13 @@ def between_rooms(arrows: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def upward(arrows: dict[str, set[str]]) -> list[str]:
-    """Imports that climb, that cross to another room of the same floor's strangers, or that come from no room."""
-    wrong = []
-    for name, targets in arrows.items():
-        floor, own = room(name)
-        for target in sorted(targets):
-            above, other = room(target)
-            if own != other and (above > floor or (own, other) in STRANGERS):
-                wrong.append(f"{name} -> {target}")
-    return wrong
+    """Imports of another room that is not on a floor below."""
+    return [
+        f"{name} -> {target}"
+        for name, targets in arrows.items()
+        for target in sorted(targets)
+        if room(name)[1] != room(target)[1] and room(target)[0] >= room(name)[0] and name != "daa"
+    ]
 
 
 # Runs in a process of its own, with the tree to be measured first on its path.
@@ -197,7 +185,7 @@ def walk(tree: Path) -> tuple[list[str], list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", type=Path, default=Path(__file__).resolve().parent.parent, help="the checkout")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="the checkout")
     parser.add_argument("--show", choices=("lines", "stops", "arrows"), help="list what is counted, too")
     asked = parser.parse_args()
     tree = asked.tree.resolve()
