@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from daa.encoders.heads import make_head
 from daa.encoders.noise import corrupt_pieces
+from daa.encoders.pooling import LastState, RectifiedMean
 from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
-from daa.encoders.summaries import LastState, RectifiedMean
 from daa.encoders.vocabulary import Vocabulary
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from daa.encoders.model import closest
 from daa.metrics.inputs import DIRECTIONS
+from daa.names import closest
 
 PROTOCOLS = ("coco", "flickr30k", "cub")
 IN_THE_PAPER = ("PMRP", "R@1", "ASP")

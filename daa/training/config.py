@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from daa.datasets.transforms import AUGMENTATIONS
-from daa.encoders.model import closest
+from daa.names import closest
 
 CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap")
 

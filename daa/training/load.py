@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from daa.encoders.model import closest
+from daa.names import closest
 from daa.training.config import Config, check_config
 
 
