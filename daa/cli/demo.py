@@ -57,7 +57,6 @@ def demo(
     """
     from daa.cli.console import show
     from daa.files import check_writable, write_json
-    from daa.studies import measurements_frame, run_arms, summary
 
     check_writable("--out", out, folder=True)
     if results is not None:
@@ -68,6 +67,9 @@ def demo(
     if any(one.startswith("loss.daa_weight=") for one in override or ()):
         raise ValueError("--set: expected all but loss.daa_weight, which the arms differ in; give it as --daa-weight")
     arms = arms_of(loss, weights, override)
+
+    from daa.studies import measurements_frame, run_arms, summary
+
     records = run_arms(arms, range(seeds), out)
     frame = measurements_frame(records)
     table = summary(frame, [*ROWS, ("rsum", "annotated")])
