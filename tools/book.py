@@ -22,6 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 DERIVED = [
     "README.md",
+    "daa/distribution.py",
     "CITATION.cff",
     "CONTRIBUTING.md",
     "_config.yml",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,24 @@ app = typer.Typer(
 )
 UsageError: Any = typer.BadParameter.__base__  # of click, or of the copy of it inside typer
 INTERRUPTED = 130
+
+
+def _say_version(wanted: bool) -> bool:
+    if wanted:
+        from daa.distribution import NAME, version
+
+        print(f"{NAME} {version()}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version, and no more.")
+    ] = False,
+) -> None:
+    pass
 
 
 @cache

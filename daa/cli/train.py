@@ -12,7 +12,7 @@ from rich.console import Console
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration, such as configs/scenes-daa.yaml.")],
+    config: Annotated[Path, typer.Argument(help="Configuration: a shipped one, such as `scenes-daa`, or a YAML file.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as `loss.daa_weight=2 train.epochs=5`.")
     ] = None,
@@ -27,7 +27,7 @@ def train(
     The folder holds run.json (configuration, result, what made it), log.jsonl, best.safetensors and last.safetensors.
     Example:
 
-        daa train configs/scenes-daa.yaml loss.daa_weight=5 --out runs/daa-5
+        daa train scenes-daa loss.daa_weight=5 --out runs/daa-5
 
     Several GPUs or machines share each batch, which is ranked as a whole; on CPUs, torchrun starts the processes:
 
@@ -35,13 +35,19 @@ def train(
 
         torchrun --nproc-per-node 2 -m daa train CONFIG train.device=cpu
     """
+    from daa.distribution import find_config
     from daa.files import check_writable
+
+    found = find_config(config)
+    folder = out or Path("runs") / found.stem
+    check_writable("--out", folder, folder=True)
+
     from daa.training.load import load_config
+
+    chosen = load_config(found, overrides or [])
+
     from daa.training.loop import train as train_run
 
-    chosen = load_config(config, overrides or [])
-    folder = out or Path("runs") / config.stem
-    check_writable("--out", folder, folder=True)
     record = train_run(chosen, folder, restart=restart, quiet=quiet)
     if int(os.environ.get("RANK", "0")):
         return  # the first of several processes speaks for all
@@ -73,6 +79,16 @@ def evaluate(
 
         daa evaluate runs/scenes-daa --split test
     """
+    from daa.names import check_name, check_relevance
+
+    check_name("--which", which, ("best", "last"))
+    for kind in relevance or []:
+        check_relevance(kind, "--relevance")
+    if not (run / "run.json").is_file():
+        raise FileNotFoundError(
+            f"run: expected a folder that daa train has written, but there is no {run / 'run.json'}"
+        )
+
     from daa.cli.console import show
     from daa.encoders.embed import score_dataset
     from daa.evaluation import evaluate as make_report

@@ -17,10 +17,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daa.distribution import install
 from daa.encoders.heads import make_head
 from daa.encoders.noise import corrupt_pieces
+from daa.encoders.pooling import LastState, RectifiedMean
 from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
-from daa.encoders.summaries import LastState, RectifiedMean
 from daa.encoders.vocabulary import Vocabulary
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
@@ -204,5 +205,5 @@ def _transformers() -> Any:
     try:
         import transformers
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("bert: needs the package transformers; pip install 'daa[bert]'") from None
+        raise ModuleNotFoundError(f"bert: needs the package transformers; {install('bert')}") from None
     return transformers
