@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.progress import track
 
 from daa.files import provenance, write_json
-from daa.reproduce.facts import GPUS
-from daa.reproduce.plan import make_plan
-from daa.reproduce.run import full_job, needed_of
+from daa.reproduce.cost import GPUS, make_plan
+from daa.reproduce.needs import needed_by
+from daa.reproduce.reproduction import full_size
 from daa.reproduce.tables import load_tables
 
 OUT = Path(__file__).resolve().parent.parent / "results" / "reproduction-plans.json"
@@ -21,11 +21,11 @@ OUT = Path(__file__).resolve().parent.parent / "results" / "reproduction-plans.j
 def main() -> None:
     plans: dict[str, dict] = {}
     needed: dict[str, list] = {}
-    jobs = [(table, row) for table in load_tables().values() for row in table.rows.values()]
-    for table, row in track(jobs):
-        job = full_job(table, row, Path("data"), Path("runs"))
-        needed[f"{table.name}/{row.name}"] = [one._asdict() for one in needed_of(job)]
-        for name, config in job.configs.items():
+    rows = [(table, row) for table in load_tables().values() for row in table.rows.values()]
+    for table, row in track(rows):
+        full = full_size(table, row, Path("data"), Path("runs"))
+        needed[f"{table.name}/{row.name}"] = [one._asdict() for one in needed_by(full)]
+        for name, config in full.configs.items():
             if f"{table.name}/{name}" not in plans:
                 plans[f"{table.name}/{name}"] = make_plan(config, table.protocol).to_dict()
     content = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -14,9 +15,9 @@ from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
 from daa.encoders.vocabulary import split_words
 from daa.evaluation import Report, evaluate
-from daa.metrics.inputs import DIRECTIONS
+from daa.names import DIRECTIONS
 from daa.relevance import TfidfRelevance
-from daa.reproduce.tables import Number
+from daa.reproduce.tables import Column
 
 FOLDS = 5
 METRICS = {
@@ -27,7 +28,7 @@ METRICS = {
 """By protocol: the metrics, and what judges each."""
 
 
-class Result(NamedTuple):
+class Cell(NamedTuple):
     """One number of a table, in percent: the paper's, ours, or both."""
 
     gallery: str
@@ -76,20 +77,15 @@ def galleries(protocol: str, n_images: int) -> dict[str, str]:
     return {"1K" if protocol == "flickr30k" else "test": "all"}
 
 
-def results(protocol: str, report: Report, paper: dict[Number, float]) -> list[Result]:
+def cells(protocol: str, report: Report, paper: Mapping[Column, float]) -> list[Cell]:
     """The numbers of a table, those of the paper beside those of a report; a metric that neither has is left out."""
     values = {(m.gallery, m.direction, m.metric, m.truth): 100 * m.value for m in report.measurements}
     found = [
-        Result(
-            gallery,
-            direction,
-            metric,
-            paper.get((gallery, direction, metric)),
-            values.get((name, direction, metric, truth)),
-        )
+        Cell(*column, paper.get(column), values.get((name, direction, metric, truth)))
         for gallery, name in galleries(protocol, report.n_images).items()
         for metric, truth in METRICS[protocol].items()
         for direction in DIRECTIONS
+        for column in [(gallery, direction, metric)]
     ]
     return [one for one in found if one.paper is not None or one.ours is not None]
 

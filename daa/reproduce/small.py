@@ -12,7 +12,7 @@ from daa.corpus import CaptionCorpus
 from daa.datasets.feature_cache import write_features
 from daa.encoders.image import ConvSmall
 from daa.reproduce.protocol import FOLDS
-from daa.reproduce.run import Job
+from daa.reproduce.reproduction import Reproduction
 from daa.reproduce.tables import Row, Table
 from daa.training.config import Config, DataConfig
 from daa.training.data import load_split
@@ -34,13 +34,22 @@ EVERYWHERE = (
     "train.log_every=10",
 )
 TINY_BERT = "{hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64}"
+SCENES = {
+    "coco": "Data: drawn scenes in the place of COCO, which is not there.",
+    "flickr30k": "Data: drawn scenes in the place of Flickr30K.",
+    "cub": "Data: drawn scenes in the place of CUB, all true captions of a picture in that of all of its class.",
+}
 PIXELS, WIDTH, PLACES = 96, 8, 36
 """Pictures of so many pixels give a network of this width a last map of 6 x 6 places."""
+FEATURES = (
+    f"Features: {PLACES} places of the last map of a small network with random weights, written in the layout of "
+    "SCAN's region features and read from there."
+)
 
 
-def small_job(
+def small_size(
     table: Table, row: Row, root: Path | None, out: Path, overrides: Sequence[str] = (), images: int = IMAGES
-) -> Job:
+) -> Reproduction:
     """The row with the overrides that make it small, its data found or made.
 
     Args:
@@ -55,9 +64,9 @@ def small_job(
     """
     if images < 4 * FOLDS:
         raise ValueError(f"--images: expected at least {4 * FOLDS}, got {images}")
-    data, notes = small_data(table.protocol, root, images)
+    data, note = small_data(table.protocol, root, images)
     counts = [f"data.train_images={images}", f"data.val_images={images // 4}"]
-    configs, used, corpus = {}, [], None
+    notes, configs, used, corpus = [note], {}, [], None
     for path in row.configs:
         full = load_config(path)
         changes, said = smaller(full)
@@ -75,37 +84,28 @@ def small_job(
     first = next(iter(configs.values())).data
     n_test = min(images // 4, load_split(first, first.test).corpus.n_images) // FOLDS * FOLDS
     corpus = corpus and corpus.select(slice(n_test))
-    return Job(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test, corpus)
+    return Reproduction(table, row, configs, out, root or Path(), tuple(used), tuple(notes), n_test, corpus)
 
 
-def small_data(protocol: str, root: Path | None, images: int) -> tuple[list[str], list[str]]:
+def small_data(protocol: str, root: Path | None, images: int) -> tuple[list[str], str]:
     """Overrides of the section `data`, and a sentence that says what is read: COCO if it is there, or else scenes."""
-    folder = root or (Path(os.environ["DAA_DATA"]) if os.environ.get("DAA_DATA") else None)
-    coco = None if folder is None else folder / "coco"
+    folder = root or os.environ.get("DAA_DATA")
+    coco = Path(folder, "coco") if folder and protocol != "cub" else None
     stand_in = " in the place of Flickr30K" if protocol == "flickr30k" else ""
-    if protocol != "cub" and coco is not None:
-        if any((coco / place / "dataset_coco.json").is_file() for place in ("", "annotations", "karpathy")):
-            splits = ("train", "val", "test")
-            return _data("coco", coco, splits), [f"Data: the first images of COCO in Karpathy's splits{stand_in}."]
-        if (coco / "annotations" / "captions_val2017.json").is_file():
-            splits = ("train2017", "val2017", "val2017")
-            note = f"Data: COCO's train2017, and the same images of val2017 to validate and to test{stand_in}."
-            return [*_data("coco", coco, splits), "data.options={captions_per_image: 5}"], [note]
-    scenes = [
-        f"data.options={{n_images: {images}}}",
-        "data.augment=none",
-    ]  # captions tell left from right
-    note = {
-        "coco": "Data: drawn scenes in the place of COCO, which is not there.",
-        "flickr30k": "Data: drawn scenes in the place of Flickr30K.",
-        "cub": "Data: drawn scenes in the place of CUB, all true captions of a picture in that of all of its class.",
-    }[protocol]
-    return [*_data("scenes", None, ("train", "val", "test")), *scenes], [note]
-
-
-def _data(name: str, root: Path | None, splits: tuple[str, str, str]) -> list[str]:
+    splits = ("train", "val", "test")
+    if coco and any((coco / place / "dataset_coco.json").is_file() for place in ("", "annotations", "karpathy")):
+        changes, note = [], f"Data: the first images of COCO in Karpathy's splits{stand_in}."
+    elif coco and (coco / "annotations" / "captions_val2017.json").is_file():
+        splits, changes = ("train2017", "val2017", "val2017"), ["data.options={captions_per_image: 5}"]
+        note = f"Data: COCO's train2017, and the same images of val2017 to validate and to test{stand_in}."
+    else:
+        coco, changes = (
+            None,
+            [f"data.options={{n_images: {images}}}", "data.augment=none"],
+        )  # captions tell left from right
+        note = SCENES[protocol]
     named = [f"data.{part}={split}" for part, split in zip(("train", "val", "test"), splits, strict=True)]
-    return [f"data.name={name}", f"data.root={'null' if root is None else root}", *named]
+    return [f"data.name={'coco' if coco else 'scenes'}", f"data.root={coco or 'null'}", *named, *changes], note
 
 
 def smaller(full: Config) -> tuple[list[str], list[str]]:
@@ -127,12 +127,6 @@ def smaller(full: Config) -> tuple[list[str], list[str]]:
     if full.data.name == "precomputed":
         changes.append("encoders.similarity_options.sim_dim=16")
     return changes, notes
-
-
-FEATURES = (
-    f"Features: {PLACES} places of the last map of a small network with random weights, written in the layout of "
-    "SCAN's region features and read from there."
-)
 
 
 def _write_features(source: DataConfig, target: DataConfig, folder: Path) -> CaptionCorpus:

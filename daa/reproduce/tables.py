@@ -18,8 +18,17 @@ from daa.names import DIRECTIONS, closest
 PROTOCOLS = ("coco", "flickr30k", "cub")
 IN_THE_PAPER = ("PMRP", "R@1", "ASP")
 """The metrics of its tables."""
-Number = tuple[str, str, str]
+Column = tuple[str, str, str]
 """Gallery ("1K", "5K"), direction, metric."""
+
+
+def slug(name: str) -> str:
+    """A name for a folder.
+
+    >>> slug("PCME-bert + DAA"), slug("PVSE K=2"), slug("VSE++")
+    ('pcme-bert-daa', 'pvse-k2', 'vsepp')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower().replace("++", "pp").replace("=", "")).strip("-")
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Row:
 
     name: str
     configs: tuple[Path, ...]
-    paper: Mapping[Number, float]
+    paper: Mapping[Column, float]
     note: str = ""
 
 
@@ -120,7 +129,7 @@ def _table(name: str, content: Mapping[str, Any], folder: Path) -> Table:
     return Table(name, content["title"], content["protocol"], content["source"], rows)
 
 
-def _numbers(paper: Mapping[str, Any]) -> dict[Number, float]:
+def _numbers(paper: Mapping[str, Any]) -> dict[Column, float]:
     return {
         (gallery, direction, metric): float(value)
         for gallery, by_direction in paper.items()
@@ -130,9 +139,4 @@ def _numbers(paper: Mapping[str, Any]) -> dict[Number, float]:
 
 
 def _plain(name: str) -> str:
-    """Lower-cased letters, digits and single signs.
-
-    >>> _plain("PVSE K=2"), _plain("sgraf+daa"), _plain("Table 1")
-    ('pvsek2', 'sgrafdaa', 'table1')
-    """
-    return re.sub(r"[^a-z0-9]", "", name.lower().replace("++", "pp"))
+    return slug(name).replace("-", "")

@@ -22,7 +22,8 @@ from daa.datasets.obtain import obtain_coco
 from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
 from daa.datasets.transfer import Transfer
 from daa.datasets.verify import verify
-from daa.reproduce.run import full_job, obtain
+from daa.reproduce.needs import obtain
+from daa.reproduce.reproduction import full_size
 from daa.reproduce.tables import find_table
 from daa.training.data import load_split
 from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish
@@ -367,9 +368,9 @@ def test_bad_options(to, options, message):
 def test_a_row_of_a_table_downloads_what_it_reads(server, tmp_path, monkeypatch, row):
     monkeypatch.setenv("DAA_DATA", str(tmp_path / "elsewhere"))
     table = find_table("1")
-    job = full_job(table, table.row(row), tmp_path, tmp_path / "runs")
-    assert obtain(job, quiet=True) == []
-    (config,) = job.configs.values()
+    full = full_size(table, table.row(row), tmp_path, tmp_path / "runs")
+    assert obtain(full, quiet=True) == []
+    (config,) = full.configs.values()
     labels = load_corpus("coco", split="test", root=tmp_path / "coco").labels
     assert labels.any()  # what PMRP compares
     if config.data.name == "precomputed":  # region features come by hand, so no picture is asked for

@@ -10,9 +10,8 @@ import pytest
 
 from daa.encoders.embed import score_dataset
 from daa.metrics import recall_at_k
-from daa.reproduce.run import slug
 from daa.reproduce.small import smaller
-from daa.reproduce.tables import load_tables
+from daa.reproduce.tables import load_tables, slug
 from daa.similarity import ensemble
 from daa.training.config import Config
 from daa.training.load import load_config

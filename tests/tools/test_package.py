@@ -30,7 +30,7 @@ def test_it_imports_and_works_where_no_compiled_code_can_be_kept():
 def test_every_public_part_can_be_imported_first():
     """No circle of imports: each in a process of its own, forked from one that has loaded what they all need."""
     parts = sorted(path.stem for path in DAA.glob("[a-z]*") if path.suffix in ("", ".py"))
-    names = [f"daa.{part}" for part in [*parts, "training.loop", "similarity.sgraf", "reproduce.run"]]
+    names = [f"daa.{part}" for part in [*parts, "training.loop", "similarity.sgraf", "reproduce.reproduction"]]
     script = (
         "import os, sys\n"
         "import accelerate, jaxtyping, matplotlib.pyplot, numba, pandas, scipy.sparse, sklearn, torch, torchvision\n"

@@ -1,4 +1,4 @@
-"""Models and losses that no row of the tables has: 32 pairs by heart. The rows: `test_reproduce_by_heart`."""
+"""Models and losses that no row of the tables has: 32 pairs by heart. The rows: `tests.reproduce.test_by_heart`."""
 
 from __future__ import annotations
 

@@ -18,11 +18,10 @@ from daa.datasets import load_corpus
 from daa.distribution import configs_folder
 from daa.metrics import average_semantic_precision, plausible_match_r_precision, recall_at_k
 from daa.relevance import TfidfRelevance
-from daa.reproduce.protocol import evaluate_by, results, with_coco_labels
-from daa.reproduce.report import ours_line
-from daa.reproduce.run import read_records, run, slug
-from daa.reproduce.small import small_job
-from daa.reproduce.tables import find_table, load_tables
+from daa.reproduce.protocol import cells, evaluate_by, with_coco_labels
+from daa.reproduce.reproduction import ours_line, read_records, reproduce
+from daa.reproduce.small import small_size
+from daa.reproduce.tables import find_table, load_tables, slug
 from daa.training.load import load_config
 from daa.training.optim import rate
 from daa.training.run import read_log, read_record
@@ -124,7 +123,7 @@ def test_rows_by_name(name: str, message: str) -> None:
 def test_the_protocol_of_coco_is_that_of_the_literature() -> None:
     corpus = load_corpus("scenes", n_images=50)
     scores = np.random.default_rng(0).normal(size=(50, 250)) + 2.0 * corpus.annotated.toarray()
-    numbers = {one[:3]: one.ours for one in results("coco", evaluate_by("coco", scores, corpus), {})}
+    numbers = {one[:3]: one.ours for one in cells("coco", evaluate_by("coco", scores, corpus), {})}
     relevance = TfidfRelevance().fit(corpus).matrix()  # of the whole split, then cut into folds
     rows = np.arange(50)
     for direction in ("i2t", "t2i"):
@@ -159,42 +158,42 @@ def test_labels_for_pmrp_come_from_coco_if_it_has_the_same_captions(monkeypatch:
 def test_a_row_trains_and_ends_in_its_table(table: str, row: str, folder: Path) -> None:
     """On real images of COCO where the environment variable DAA_DATA says they are; rows of CUB always on scenes."""
     chosen = find_table(table)
-    job = small_job(chosen, chosen.row(row), None, folder / table, TINY, images=20)
+    small = small_size(chosen, chosen.row(row), None, folder / table, TINY, images=20)
     real = table != "table2" and Path(os.environ.get("DAA_DATA") or "nowhere", "coco").is_dir()
-    assert ("Data: COCO's train2017" if real else "Data: drawn scenes") in job.small[0]
-    report, numbers = run(job, quiet=True)
-    for name, config in job.configs.items():
-        steps = read_log(job.out / name, "step")
+    assert ("Data: COCO's train2017" if real else "Data: drawn scenes") in small.small[0]
+    report, numbers = reproduce(small, quiet=True)
+    for name, config in small.configs.items():
+        steps = read_log(small.out / name, "step")
         assert len(steps) == len({step["step"] for step in steps}) >= 2
         assert all(math.isfinite(step["loss"]) for step in steps)
         assert ("daa" in steps[0]) == ("DAA" in row)
-        assert len(read_log(job.out / name, "validation")) == (2 if config.finetune.epochs else 1)
+        assert len(read_log(small.out / name, "validation")) == (2 if config.finetune.epochs else 1)
     assert report.n_images == 5
     assert {one.gallery for one in numbers} == {"table1": {"1K", "5K"}, "table2": {"test"}, "table3": {"1K"}}[table]
     assert all(one.ours is not None and 0 <= one.ours <= 100 for one in numbers)
     assert {(one.gallery, one.direction, one.metric): one.paper for one in numbers if one.paper} == dict(
         chosen.row(row).paper
     )
-    record = json.loads(job.record.read_text())
+    record = json.loads(small.record.read_text())
     assert record["row"] == row
     assert [one["ours"] for one in record["numbers"]] == [one.ours for one in numbers]
     assert all(one["difference"] is None for one in record["numbers"])  # of a small run it would mean nothing
     if "SGRAF" in row:
-        saf, sgr = (np.load(job.out / name / "scores.npy") for name in job.configs)
+        saf, sgr = (np.load(small.out / name / "scores.npy") for name in small.configs)
         ours = next(one.ours for one in reversed(numbers) if one[1:3] == ("i2t", "ASP"))  # of the whole split
-        assert job.corpus is not None
-        relevance = TfidfRelevance().fit(job.corpus).matrix()
+        assert small.corpus is not None
+        relevance = TfidfRelevance().fit(small.corpus).matrix()
         assert ours == pytest.approx(100 * average_semantic_precision((saf + sgr) / 2, relevance))
         assert ours != pytest.approx(100 * average_semantic_precision(saf, relevance))
-        test = next(iter(job.configs.values())).data.test
+        test = next(iter(small.configs.values())).data.test
         assert np.load(folder / table / "features" / f"{test}_ims.npy").shape == (5, 36, 32)
-    before = {name: (job.out / name / "best.safetensors").stat().st_mtime_ns for name in job.configs}
-    assert run(job, quiet=True)[1] == numbers  # nothing is trained twice
-    assert {name: (job.out / name / "best.safetensors").stat().st_mtime_ns for name in job.configs} == before
-    assert read_record(job.out / next(iter(job.configs)))["status"] == "finished"
+    before = {name: (small.out / name / "best.safetensors").stat().st_mtime_ns for name in small.configs}
+    assert reproduce(small, quiet=True)[1] == numbers  # nothing is trained twice
+    assert {name: (small.out / name / "best.safetensors").stat().st_mtime_ns for name in small.configs} == before
+    assert read_record(small.out / next(iter(small.configs)))["status"] == "finished"
     if row == "VSE++":
-        kept = replace(job, results=folder / "results")
-        run(kept, quiet=True)
+        kept = replace(small, results=folder / "results")
+        reproduce(kept, quiet=True)
         assert kept.record == folder / "results" / f"{table}-vsepp-seed0.json"
         records = read_records(chosen, chosen.row(row), folder / "results")
         assert [one["numbers"] for one in records] == [record["numbers"]]
