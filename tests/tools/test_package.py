@@ -46,3 +46,18 @@ def test_every_public_part_can_be_imported_first():
     )
     done = subprocess.run([sys.executable, "-c", script, *names], capture_output=True, text=True, cwd=DAA.parent)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_front_door_hands_on_every_name_and_loads_nothing_heavy():
+    script = (
+        "import sys, daa\n"
+        "assert not {'torch', 'numpy', 'scipy', 'numba'} & set(sys.modules)\n"
+        "for name in daa.__all__: assert getattr(daa, name) is not None, name\n"
+        "from daa.ranks import ranks\n"
+        "from types import ModuleType\n"
+        "assert isinstance(daa.ranks, ModuleType) and callable(ranks) and daa.soft_ranks is daa.ranks.soft_ranks\n"
+        "print(len(daa.__all__))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=DAA.parent)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 24
