@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DERIVED = [
     "README.md",
     "CITATION.cff",
+    "daa/files.py",
     "CONTRIBUTING.md",
     "_config.yml",
     ".github/workflows/*.yml",

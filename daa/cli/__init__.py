@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+
+import daa
 
 HELP = """Score image-text retrieval, and train with a differentiable approximation of its semantic ranking.
 
@@ -25,6 +27,13 @@ app = typer.Typer(
 )
 UsageError: Any = typer.BadParameter.__base__  # of click, or of the copy of it inside typer
 INTERRUPTED = 130
+
+
+@app.callback(invoke_without_command=True)
+def _of_all_commands(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"daa {daa.__version__}")
+        raise typer.Exit
 
 
 @cache

@@ -122,8 +122,8 @@ def score(
         daa score --images images.npy --captions captions.npy \\
           --caption-file captions.txt --queries 500 --csv out.csv
 
-    The same blocks on every core as separate processes, or on the machines of a Dask cluster (`pip install
-    "daa[dask]"`; start it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
+    The same blocks on every core as separate processes, or on the machines of a Dask cluster (the extra `dask`; start
+    it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
     file under the same path:
 
         daa score --scores /shared/similarity.npy --engine dask

@@ -22,6 +22,7 @@ from daa.encoders.noise import corrupt_pieces
 from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
 from daa.encoders.summaries import LastState, RectifiedMean
 from daa.encoders.vocabulary import Vocabulary
+from daa.files import install_hint
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -204,5 +205,5 @@ def _transformers() -> Any:
     try:
         import transformers
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("bert: needs the package transformers; pip install 'daa[bert]'") from None
+        raise ModuleNotFoundError(f"bert: needs the package transformers; {install_hint('bert')}") from None
     return transformers

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from daa.files import install_hint
+
 
 class TrainingProgress:
     """A bar over the steps of a run on a terminal; elsewhere one line a validation on stderr.
@@ -66,7 +68,7 @@ def require_tensorboard() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "train.tensorboard: TensorBoard is not installed; pip install 'daa[tensorboard]'"
+            f"train.tensorboard: TensorBoard is not installed; {install_hint('tensorboard')}"
         ) from None
     return SummaryWriter
 

@@ -139,7 +139,7 @@ def test_a_cluster_that_cannot_be_had_is_one_line(monkeypatch):
     with pytest.raises(ValueError, match='scheduler: expected one with engine "dask" only'):
         evaluate(SCORES, CORPUS, scheduler=address)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ModuleNotFoundError, match=r'needs the package dask; pip install "daa\[dask\]"'):
+    with pytest.raises(ModuleNotFoundError, match=r'needs the package dask; pip install "daa-book\[dask\] @ git'):
         evaluate(SCORES, CORPUS, engine="dask")
 
 

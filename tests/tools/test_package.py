@@ -1,5 +1,6 @@
 """What is installed elsewhere, on Colab for instance, must be the whole package."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,19 @@ def test_the_front_door_hands_on_every_name_and_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=DAA.parent)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 24
+
+
+def test_no_page_or_message_sends_anyone_to_the_stranger_called_daa_on_the_package_index():
+    stranger = re.compile(r"pip3? install[^\n]*?[\"' ]daa(?![-\w/.])")
+    places = [path for part in ("daa", "book", "tools") for path in (DAA.parent / part).rglob("*.*")]
+    texts = [path for path in (*places, *DAA.parent.glob("*.md")) if path.suffix in (".py", ".md", ".ipynb")]
+    assert [path for path in texts if stranger.search(path.read_text(encoding="utf-8"))] == []
+    assert stranger.search('pip install "daa[dask]"')
+    assert stranger.search("pip install daa")
+
+
+def test_the_command_says_its_version():
+    done = subprocess.run(
+        [sys.executable, "-m", "daa", "--version"], capture_output=True, text=True, cwd=DAA.parent, check=True
+    )
+    assert re.fullmatch(r"daa \S+\n", done.stdout)
