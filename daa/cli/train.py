@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration, such as configs/scenes-daa.yaml.")],
+    config: Annotated[Path, typer.Argument(help="A YAML file, or a shipped configuration: scenes-daa, table1/saf.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as `loss.daa_weight=2 train.epochs=5`.")
     ] = None,
@@ -27,7 +28,7 @@ def train(
     The folder holds run.json (configuration, result, what made it), log.jsonl, best.safetensors and last.safetensors.
     Example:
 
-        daa train configs/scenes-daa.yaml loss.daa_weight=5 --out runs/daa-5
+        daa train scenes-daa loss.daa_weight=5 --out runs/daa-5
 
     Several GPUs or machines share each batch, which is ranked as a whole; on CPUs, torchrun starts the processes:
 
@@ -39,6 +40,7 @@ def train(
     from daa.training.load import load_config
     from daa.training.loop import train as train_run
 
+    config = _configuration(config)
     chosen = load_config(config, overrides or [])
     folder = out or Path("runs") / config.stem
     check_writable("--out", folder, folder=True)
@@ -96,3 +98,26 @@ def evaluate(
         report.to_json(target)
     finally:
         show(report)
+
+
+def _configuration(given: Path) -> Path:
+    """The file itself, or the shipped configuration of that name.
+
+    Raises:
+        FileNotFoundError: neither; the message lists the names.
+    """
+    from daa.reproduce.tables import configs_folder
+
+    if given.exists() or given.suffix:
+        return given
+    folder = configs_folder()
+    shipped = {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for path in sorted(folder.rglob("*.yaml"))
+        if path != folder / "tables.yaml"
+    }
+    if (name := given.as_posix()) in shipped:
+        return shipped[name]
+    close = difflib.get_close_matches(name, shipped, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise FileNotFoundError(f"config: expected a YAML file or one of {', '.join(shipped)}, got {name!r}{hint}")
