@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from daa.encoders.alignment import CrossAttention
-from daa.encoders.cross_attention import SAF, SGR
-from daa.encoders.embedding import LocalFeatures
+from daa.embeddings import LocalFeatures
+from daa.similarity.cross_attention import CrossAttention
+from daa.similarity.sgraf import SAF, SGR
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))

@@ -45,7 +45,7 @@ def samples(mean: Tensor, log_var: Tensor) -> Tensor:
 
 def here(daa: str | None) -> Work:
     """PCME's loss, and DAA on the cosines of the means, as this package has it, or on all samples, as released."""
-    from daa.encoders.gaussian import Gaussian
+    from daa.embeddings import Gaussian
     from daa.losses import SoftContrastiveLoss, daa_loss
     from daa.similarity import cosine_similarity
 

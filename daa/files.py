@@ -14,17 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = "https://github.com/daa-book/daa-book"  # written here by `make address`
-
-
-def install_hint(extra: str) -> str:
-    """The command that adds what an extra needs, with or without a clone.
-
-    >>> install_hint("dask")
-    'pip install "daa-book[dask] @ git+https://github.com/daa-book/daa-book"'
-    """
-    return f'pip install "daa-book[{extra}] @ git+{REPOSITORY}"'
-
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import safe_open
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
 ORIENTATIONS = ("auto", "i2t", "t2i")
@@ -29,11 +27,7 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
             given.
         FileNotFoundError: if there is no such file.
     """
-    file = Path(path)
-    if file.is_dir():
-        raise ValueError(f"{argument}: expected a file, but {file} is a folder")
-    if not file.is_file():
-        raise FileNotFoundError(f"{argument}: there is no file {file}")
+    file = check_matrix_file(path, argument)
     readers = {
         ".npy": _read_npy,
         ".npz": _read_npz,
@@ -41,11 +35,8 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
         ".pt": _read_pt,
         ".pth": _read_pt,
     }
-    suffix = file.suffix.lower()
-    if suffix not in readers:
-        raise ValueError(f"{argument}: expected a file ending in {', '.join(SUFFIXES)}, got {file}")
     try:
-        return readers[suffix](file, key)
+        return readers[file.suffix.lower()](file, key)
     except _NoSuchArray as error:
         raise ValueError(f"{argument}: {file} {error}") from None
     except pickle.UnpicklingError:
@@ -56,6 +47,23 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
         f"{argument}: {file} is not a readable {file.suffix} file of plain numbers, it may be cut short or hold "
         f"Python objects ({reason}); save it again, for example with numpy.save"
     )
+
+
+def check_matrix_file(path: str | PathLike, argument: str = "scores") -> Path:
+    """The file, if there is one that `read_matrix` may read; nothing is loaded to see that.
+
+    Raises:
+        ValueError: for a folder, or a file of another suffix.
+        FileNotFoundError: if there is no such file.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise ValueError(f"{argument}: expected a file, but {file} is a folder")
+    if not file.is_file():
+        raise FileNotFoundError(f"{argument}: there is no file {file}")
+    if file.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{argument}: expected a file ending in {', '.join(SUFFIXES)}, got {file}")
+    return file
 
 
 class _NoSuchArray(Exception):
@@ -82,12 +90,16 @@ def _read_npz(file: Path, key: str | None) -> np.ndarray:
         return arrays[_pick(arrays.files, key)]
 
 
-def _read_safetensors(file: Path, key: str | None) -> torch.Tensor:
+def _read_safetensors(file: Path, key: str | None) -> Any:
+    from safetensors import safe_open  # which, like torch, is loaded only once a file is there to be read
+
     with safe_open(file, framework="pt") as tensors:
         return tensors.get_tensor(_pick(list(tensors.keys()), key))
 
 
-def _read_pt(file: Path, key: str | None) -> torch.Tensor:
+def _read_pt(file: Path, key: str | None) -> Any:
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the pickle protocol of a file that is then refused
         content = torch.load(file, map_location="cpu", weights_only=True)

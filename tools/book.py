@@ -22,8 +22,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 DERIVED = [
     "README.md",
+    "daa/distribution.py",
     "CITATION.cff",
-    "daa/files.py",
     "CONTRIBUTING.md",
     "_config.yml",
     ".github/workflows/*.yml",

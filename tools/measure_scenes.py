@@ -9,7 +9,7 @@ The first two leave RUNS/<loss>/<arm>/seed-<seed>/; from these come
 
 scenes-ranks.safetensors: each run's AP@R of each query by the exhaustive truth (`ap`), and `found/<truth>`, the mean
     share of a query's matches among its first k candidates, for the k of `k/<direction>`
-scenes-query-blind-parts.json: the ASP of each InfoNCE run by `daa.study.query_blind_parts`
+scenes-query-blind-parts.json: the ASP of each InfoNCE run by `daa.studies.query_blind_parts`
 scenes-embeddings/<loss>-<arm>-seed0.safetensors: the test embeddings of each arm's first seed
 scenes-embeddings/pcme-mean-log-var-all-seeds.safetensors: the mean log-variance of each image and caption
 """
@@ -31,7 +31,7 @@ from daa.metrics import map_at_r
 from daa.metrics.inputs import DIRECTIONS
 from daa.relevance import TfidfRelevance
 from daa.similarity import cosine_similarity
-from daa.study import MODALITIES, load_embeddings, query_blind_parts
+from daa.studies import MODALITIES, load_embeddings, query_blind_parts
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 LOSSES = ("infonce", "pcme")
@@ -122,7 +122,7 @@ def main(folder: Path) -> None:
     write_arrays("scenes-ranks.safetensors", ranks, made_by(runs))
     of_loss = {loss: made_by([run for run in runs if run.loss == loss]) for loss in LOSSES}
     write_arrays("scenes-embeddings/pcme-mean-log-var-all-seeds.safetensors", log_var, of_loss["pcme"])
-    what = "ASP (TF-IDF) on the scenes test split, of each InfoNCE run by daa.study.query_blind_parts"
+    what = "ASP (TF-IDF) on the scenes test split, of each InfoNCE run by daa.studies.query_blind_parts"
     write_json(RESULTS / "scenes-query-blind-parts.json", {"what": what, "runs": parts} | of_loss["infonce"])
 
 

@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-import daa
-
 HELP = """Score image-text retrieval, and train with a differentiable approximation of its semantic ranking.
 
 To see what it is about, and to score a similarity matrix of your own:
@@ -29,11 +27,22 @@ UsageError: Any = typer.BadParameter.__base__  # of click, or of the copy of it 
 INTERRUPTED = 130
 
 
-@app.callback(invoke_without_command=True)
-def _of_all_commands(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        print(f"daa {daa.__version__}")
+def _say_version(wanted: bool) -> bool:
+    if wanted:
+        from daa.distribution import NAME, version
+
+        print(f"{NAME} {version()}")
         raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version, and no more.")
+    ] = False,
+) -> None:
+    pass
 
 
 @cache

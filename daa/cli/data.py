@@ -179,7 +179,7 @@ def features(
     region features, and train.yaml, which trains on them. For resnet50 at 224 pixels that is 0.2 MB a picture.
     Interrupted, the same command goes on where it stopped. Example:
 
-        daa data features configs/coco-subset.yaml --to data/coco-features
+        daa data features coco-subset --to data/coco-features
 
         daa train data/coco-features/train.yaml loss.daa_weight=1 \\
           --out runs/coco-daa
@@ -187,12 +187,15 @@ def features(
     from rich.progress import Progress
 
     from daa.files import atomic_write, check_writable
-    from daa.training.features import cache_features
     from daa.training.load import load_config, save_config
 
     console = Console(soft_wrap=True)
     notes = Console(stderr=True)
     check_writable("--to", to, folder=True)
+    chosen = load_config(config, overrides or [])
+
+    from daa.training.features import cache_features
+
     with Progress(console=notes, transient=True, disable=quiet or not notes.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -201,7 +204,6 @@ def features(
                 tasks[split] = bars.add_task(f"features of {split}", total=of)
             bars.advance(tasks[split], n_images)
 
-        chosen = load_config(config, overrides or [])
         result = cache_features(chosen, to.resolve(), dtype=dtype, batch_size=batch_size, progress=show)
     with atomic_write(to / "train.yaml") as aside:
         save_config(result, aside)

@@ -57,7 +57,6 @@ def demo(
     """
     from daa.cli.console import show
     from daa.files import check_writable, write_json
-    from daa.study import compare, measurements_frame, summary
 
     check_writable("--out", out, folder=True)
     if results is not None:
@@ -68,7 +67,10 @@ def demo(
     if any(one.startswith("loss.daa_weight=") for one in override or ()):
         raise ValueError("--set: expected all but loss.daa_weight, which the arms differ in; give it as --daa-weight")
     arms = arms_of(loss, weights, override)
-    records = compare(arms, range(seeds), out)
+
+    from daa.studies import measurements_frame, run_arms, summary
+
+    records = run_arms(arms, range(seeds), out)
     frame = measurements_frame(records)
     table = summary(frame, [*ROWS, ("rsum", "annotated")])
     show(_terminal_table(table, seeds))
@@ -113,7 +115,7 @@ def _page(frame, table, records, arms, out: Path, weights: list[float]):
 
     from daa.page import Page
     from daa.plots import arm_dots, use_style, variance_against_ambiguity
-    from daa.study import ambiguity, load_embeddings
+    from daa.studies import ambiguity, load_embeddings
     from daa.training.data import load_split
 
     matplotlib.use("Agg")

@@ -7,9 +7,40 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from daa.names import CORPORA, check_name, check_relevance
+from daa.scores import check_matrix_file
+
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
     from daa.metrics.inputs import Blocks
+
+
+def check_typed(
+    files: list[Path],
+    images: Path | None,
+    captions: Path | None,
+    caption_file: Path | None,
+    image_ids: Path | None,
+    corpus: str | None,
+    relevance: list[str],
+    similarity: str,
+    engine: str,
+) -> None:
+    """Refuse a mistyped file or name within a moment: what takes seconds to load is loaded afterwards."""
+    embeddings = [("--images", images), ("--captions", captions)]
+    for option, path in [*(("--scores", file) for file in files), *embeddings]:
+        if path is not None:
+            check_matrix_file(path, option)
+    texts = (("--caption-file", caption_file, "a caption"), ("--image-ids", image_ids, "an image identifier"))
+    for option, path, what in texts:
+        if path is not None and not path.exists():
+            raise FileNotFoundError(f"{option}: there is no file {path}; expected text with {what} on every line")
+    if corpus is not None:
+        check_name("--corpus", corpus, CORPORA)
+    for kind in relevance:
+        check_relevance(kind, "--relevance")
+    check_name("--similarity", similarity, ("cosine", "dot"))
+    check_name("--engine", engine, ("local", "dask"))
 
 
 def read_corpus(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from daa.files import atomic_write, check_writable
+from daa.names import CORPORA, check_name, check_relevance
 
 ROWS = 250
 
@@ -29,12 +30,15 @@ def relevance(
 
         daa relevance --corpus coco-5k --kind cider-d --out cider-d.npy
     """
-    from daa.datasets import load_corpus
-    from daa.relevance import relevance_by_name
-
     if out.suffix != ".npy":
         raise ValueError(f"--out: expected a file ending in .npy, got {out}")
     check_writable("--out", out)
+    check_relevance(kind, "--kind")
+    check_name("--corpus", corpus, CORPORA)
+
+    from daa.datasets import load_corpus
+    from daa.relevance import relevance_by_name
+
     chosen = relevance_by_name(kind)
     texts = load_corpus(corpus, split=split, root=root)
     fitted = chosen.fit(texts)

@@ -50,20 +50,22 @@ def reproduce(
     """
     from daa.cli.console import show
     from daa.files import check_writable
-    from daa.reproduce.report import paper_table, result_table
-    from daa.reproduce.run import run
     from daa.reproduce.tables import find_table
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
     chosen = find_table(table)
-    if row is None:
+    which = None if row is None else chosen.row(row)
+
+    from daa.reproduce.report import paper_table, result_table
+    from daa.reproduce.run import run
+
+    if which is None:
         if overrides:
             raise ValueError(f"--row: expected one beside the overrides {', '.join(overrides)}")
         show(paper_table(chosen))
         return
     if images is not None and not small:
         raise ValueError("--images: expected --small with it; a row as it is takes all images")
-    which = chosen.row(row)
     folder = out or Path("runs/reproduce") / f"{chosen.name}{'-small' if small else ''}"
     if results is None and not small:
         results = Path("results")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from daa.cli.inputs import oriented, read_corpus, read_systems, system_names
+from daa.cli.inputs import check_typed, oriented, read_corpus, read_systems, system_names
 
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
@@ -122,8 +122,8 @@ def score(
         daa score --images images.npy --captions captions.npy \\
           --caption-file captions.txt --queries 500 --csv out.csv
 
-    The same blocks on every core as separate processes, or on the machines of a Dask cluster (the extra `dask`; start
-    it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
+    The same blocks on every core as separate processes, or on the machines of a Dask cluster (the extra
+    `dask`; start it with `dask scheduler` and, on each machine, `dask worker tcp://host:8786`), which see the
     file under the same path:
 
         daa score --scores /shared/similarity.npy --engine dask
@@ -131,6 +131,13 @@ def score(
         daa score --scores /shared/similarity.npy --engine dask \\
           --scheduler tcp://host:8786
     """
+    files = scores or []
+    kinds = [kind for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
+    check_typed(files, images, captions, caption_file, image_ids, corpus, kinds, similarity, engine)
+    outputs = {"--json": json, "--csv": csv, "--markdown": markdown, "--latex": latex, "--html": html}
+    inputs = [*files, *(one for one in (images, captions, caption_file, image_ids) if one)]
+    _check_outputs({option: path for option, path in outputs.items() if path is not None}, inputs)
+
     from daa.cli.console import show
     from daa.evaluation import EnsembleScores, compare, evaluate
     from daa.evaluation.engine import open_engine
@@ -139,15 +146,11 @@ def score(
     from daa.relevance import relevance_by_name
 
     notes = Console(stderr=True)
-    files = scores or []
-    outputs = {"--json": json, "--csv": csv, "--markdown": markdown, "--latex": latex, "--html": html}
-    inputs = [*files, *(one for one in (images, captions, caption_file, image_ids) if one)]
-    _check_outputs({option: path for option, path in outputs.items() if path is not None}, inputs)
     opened = read_systems(files, images, captions, similarity, key)
     if ensemble and len(opened) < 2:
         raise ValueError(f"--ensemble: expected two or more --scores, whose mean it is, got {len(opened)}")
     names = system_names(name, files or [Path("embeddings")], ensemble)
-    chosen = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
+    chosen = [relevance_by_name(kind) for kind in kinds]
     if queries is not None and intervals:
         raise ValueError("--queries: expected no --intervals with it; each number has its standard error instead")
     if queries is not None and folds is not None:

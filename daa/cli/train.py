@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="A YAML file, or a shipped configuration: scenes-daa, table1/saf.")],
+    config: Annotated[Path, typer.Argument(help="Configuration: a shipped one, such as `scenes-daa`, or a YAML file.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as `loss.daa_weight=2 train.epochs=5`.")
     ] = None,
@@ -36,14 +35,19 @@ def train(
 
         torchrun --nproc-per-node 2 -m daa train CONFIG train.device=cpu
     """
+    from daa.distribution import find_config
     from daa.files import check_writable
+
+    found = find_config(config)
+    folder = out or Path("runs") / found.stem
+    check_writable("--out", folder, folder=True)
+
     from daa.training.load import load_config
+
+    chosen = load_config(found, overrides or [])
+
     from daa.training.loop import train as train_run
 
-    config = _configuration(config)
-    chosen = load_config(config, overrides or [])
-    folder = out or Path("runs") / config.stem
-    check_writable("--out", folder, folder=True)
     record = train_run(chosen, folder, restart=restart, quiet=quiet)
     if int(os.environ.get("RANK", "0")):
         return  # the first of several processes speaks for all
@@ -75,6 +79,16 @@ def evaluate(
 
         daa evaluate runs/scenes-daa --split test
     """
+    from daa.names import check_name, check_relevance
+
+    check_name("--which", which, ("best", "last"))
+    for kind in relevance or []:
+        check_relevance(kind, "--relevance")
+    if not (run / "run.json").is_file():
+        raise FileNotFoundError(
+            f"run: expected a folder that daa train has written, but there is no {run / 'run.json'}"
+        )
+
     from daa.cli.console import show
     from daa.encoders.embed import score_dataset
     from daa.evaluation import evaluate as make_report
@@ -98,26 +112,3 @@ def evaluate(
         report.to_json(target)
     finally:
         show(report)
-
-
-def _configuration(given: Path) -> Path:
-    """The file itself, or the shipped configuration of that name.
-
-    Raises:
-        FileNotFoundError: neither; the message lists the names.
-    """
-    from daa.reproduce.tables import configs_folder
-
-    if given.exists() or given.suffix:
-        return given
-    folder = configs_folder()
-    shipped = {
-        path.relative_to(folder).with_suffix("").as_posix(): path
-        for path in sorted(folder.rglob("*.yaml"))
-        if path != folder / "tables.yaml"
-    }
-    if (name := given.as_posix()) in shipped:
-        return shipped[name]
-    close = difflib.get_close_matches(name, shipped, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise FileNotFoundError(f"config: expected a YAML file or one of {', '.join(shipped)}, got {name!r}{hint}")

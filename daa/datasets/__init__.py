@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from functools import partial
 from os import PathLike
@@ -10,9 +9,9 @@ from typing import Any
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
+from daa.names import CORPORA, check_name
 
-CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "cub", "precomputed")
-DATASETS = ("scenes", "coco", "flickr30k", "cub", "precomputed")
+DATASETS = tuple(name for name in CORPORA if name != "coco-5k")
 KARPATHY_SPLITS = ("train", "val", "test")
 
 
@@ -36,7 +35,7 @@ def load_corpus(
     >>> load_corpus("scenes", split="val", n_images=3)
     CaptionCorpus('scenes-val', 3 images, 15 captions, truths: annotated, exhaustive)
     """
-    _check_name(name, CORPORA)
+    check_name("name", name, CORPORA)
     if name == "coco-5k":
         if split not in (None, "test"):
             raise ValueError(f'split: coco-5k is a test split, expected "test", got {split!r}')
@@ -82,7 +81,7 @@ def load_dataset(
     """
     if name == "coco-5k":
         raise ValueError('name: "coco-5k" has captions only; use load_corpus("coco-5k"), or load_dataset("coco")')
-    _check_name(name, DATASETS)
+    check_name("name", name, DATASETS)
     if name in ("coco", "flickr30k") and (name == "flickr30k" or split in KARPATHY_SPLITS):
         from daa.datasets.karpathy import karpathy_dataset
 
@@ -102,12 +101,6 @@ def load_dataset(
     from daa.datasets.scenes import scenes_dataset
 
     return _call(scenes_dataset, name, split=split or "test", **options)
-
-
-def _check_name(name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
-        raise ValueError(f"name: expected one of {', '.join(known)}, got {name!r}; did you mean {close!r}?")
 
 
 def _call(load: Any, name: str, **options: Any) -> Any:

@@ -50,7 +50,8 @@ def fetch(
         sha256: its SHA-256, where published, in hexadecimal.
         md5: its MD5, likewise.
         check: looks at the finished file and raises ValueError if its content cannot be right.
-        timeout: seconds without a byte after which a connection counts as broken.
+        timeout: seconds without a byte after which a connection counts as broken; a server that sends fewer than
+            1,000 bytes a second over a minute is given up.
         retries: how often to try again in a row without getting a byte.
         mirror: a base address that stands in for all servers: `https://host/a` is asked for as `<mirror>/host/a`, the
             layout that `wget -x` leaves behind. By default the environment variable `DAA_MIRROR`.

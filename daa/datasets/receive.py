@@ -6,15 +6,19 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import requests
+import urllib3
 
 from daa.datasets.space import DownloadError, readable, require_space
 
 CHUNK = 1 << 14  # bytes; at most so many are lost with a connection
 FIRST_WAIT, MAX_WAIT = 1.0, 30.0
+SLOW_RATE, SLOW_AFTER = 1_000, 60.0  # bytes a second on average over so many seconds: a slower server is given up
+CODED_LIMIT = 100_000_000  # bytes that a compressed answer may unpack to if the size of the file is not known
 
 
 class _Again(Exception):
@@ -151,7 +155,7 @@ def _receive(job: Job, url: str, session: requests.Session) -> None:
         requests.exceptions.MissingSchema,
     ) as error:
         raise DownloadError(f"{url}: expected an address such as http://host/file ({_reason(error)})") from None
-    except requests.exceptions.RequestException as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         reason = _reason(error)
         raise (_NoServer if reason in _UNREACHED.values() else _Again)(reason) from None
 
@@ -178,6 +182,10 @@ def _accept(job: Job, url: str, response: requests.Response, here: int) -> int |
         if not first.isdecimal() or int(first) != here or _encoded(response):  # coded bytes are counted otherwise
             job.discard()
             raise _Again(f"the server sends bytes from {first or '?'} where {here} was asked for")
+        etag, validator = response.headers.get("ETag"), job.validator(url)
+        if etag and validator and validator.startswith('"') and etag != validator:
+            job.discard()
+            raise _Again("the server sends the rest of another version than the part is of")
         start, total = here, int(whole) if whole.isdecimal() else job.size
     if job.size is not None and total is not None and total != job.size:
         job.discard()
@@ -206,14 +214,29 @@ def _encoded(response: requests.Response) -> bool:
 
 def _append(job: Job, url: str, response: requests.Response, total: int | None) -> None:
     here = job.here()
+    limit = total if total is not None else job.size
+    if limit is None and _encoded(response):
+        limit = CODED_LIMIT
+    since, before = time.monotonic(), here
     job.progress(here, total)
     with open(job.part, "ab") as file:
-        for block in response.iter_content(CHUNK):
+        while block := response.raw.read1(CHUNK, decode_content=True):  # what is there, be it one byte
             if job.stop.is_set():
                 raise KeyboardInterrupt
-            file.write(block)
             here += len(block)
+            if limit is not None and here > limit:
+                job.discard()
+                raise DownloadError(f"{url}: expected {limit:,} bytes, the server sends more: not the right file")
+            file.write(block)
             job.progress(here, total)
+            passed = time.monotonic() - since
+            if passed >= SLOW_AFTER:
+                if here - before < SLOW_RATE * passed:
+                    raise DownloadError(
+                        f"{url}: fewer than {SLOW_RATE:,} bytes a second for {SLOW_AFTER:g} s; {readable(here)} are "
+                        f"kept and the same command goes on from there, or put the file at {job.target} yourself"
+                    )
+                since, before = time.monotonic(), here
     if total is not None and here != total:  # the header may also promise less than comes
         if here > total:
             job.discard()

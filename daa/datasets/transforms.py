@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
+from daa.names import AUGMENTATIONS
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 
 
 def evaluation_transform(image_size: int = 224, resize: int | None = None) -> Callable[[Image.Image], Tensor]:

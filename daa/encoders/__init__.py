@@ -1,10 +1,8 @@
 """From images and captions to embeddings in one space."""
 
 from daa.encoders.bert import BERTText
-from daa.encoders.embedding import Embedding, LocalFeatures, PointSet, concatenate
-from daa.encoders.gaussian import Gaussian
 from daa.encoders.image import ConvSmall, FeatureEncoder, ResNet, TorchvisionEncoder
-from daa.encoders.model import IMAGE_ENCODERS, SIMILARITIES, TEXT_ENCODERS, Model, build_model
+from daa.encoders.model import IMAGE_ENCODERS, TEXT_ENCODERS, Model, build_model
 from daa.encoders.pretrained import without_pretrained
 from daa.encoders.sentence import SentenceGRU
 from daa.encoders.text import ConvText, GRUText
@@ -12,23 +10,17 @@ from daa.encoders.vocabulary import Vocabulary
 
 __all__ = [
     "IMAGE_ENCODERS",
-    "SIMILARITIES",
     "TEXT_ENCODERS",
     "BERTText",
     "ConvSmall",
     "ConvText",
-    "Embedding",
     "FeatureEncoder",
     "GRUText",
-    "Gaussian",
-    "LocalFeatures",
     "Model",
-    "PointSet",
     "ResNet",
     "SentenceGRU",
     "TorchvisionEncoder",
     "Vocabulary",
     "build_model",
-    "concatenate",
     "without_pretrained",
 ]

@@ -17,12 +17,12 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from daa.distribution import install
 from daa.encoders.heads import make_head
 from daa.encoders.noise import corrupt_pieces
+from daa.encoders.pooling import LastState, RectifiedMean
 from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
-from daa.encoders.summaries import LastState, RectifiedMean
 from daa.encoders.vocabulary import Vocabulary
-from daa.files import install_hint
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -205,5 +205,5 @@ def _transformers() -> Any:
     try:
         import transformers
     except ModuleNotFoundError:
-        raise ModuleNotFoundError(f"bert: needs the package transformers; {install_hint('bert')}") from None
+        raise ModuleNotFoundError(f"bert: needs the package transformers; {install('bert')}") from None
     return transformers

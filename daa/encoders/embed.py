@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float32
 
 from daa.datasets.base import ImageTextDataset
-from daa.encoders.embedding import Embedding, concatenate
+from daa.embeddings import Embedding, concatenate
 from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
 

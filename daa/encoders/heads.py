@@ -1,7 +1,7 @@
 """From local features to an embedding: the heads of VSE++, PVSE and PCME.
 
 Each takes one vector a place, `local [batch, places, features]` with a mask, and adds what attention picks out to a
-summary of the whole. Images and captions differ only in the summary, see `daa.encoders.summaries`.
+summary of the whole. Images and captions differ only in the summary, see `daa.encoders.pooling`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,54 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daa.encoders.embedding import PointSet
-from daa.encoders.gaussian import Gaussian
-from daa.encoders.pooling import AttentionPooling, GaussianHead
+from daa.embeddings import Gaussian, PointSet
+from daa.encoders.pooling import AttentionPooling, mean_over_places
 
 HEADS = ("gaussian", "pcme", "points", "point")
 """Names for `make_head`: `GaussianHead`, `PCMEHead`, `PointsHead` (PVSE) and `PointHead` (VSE++)."""
+
+
+class GaussianHead(nn.Module):
+    """Mean and log-variance of an embedding, from local features and their global summary.
+
+    mean = l2(LayerNorm(W g + sigmoid(V a(x)))), log_var = U b(x) + T g + c with two attention poolings a and b of their
+    own: PIE-Net's pooling and the uncertainty module of PCME (Chun et al., CVPR 2021, section 3.3). The constant c
+    starts at `log_var_init`, the matrices U and T near zero, so that training starts from one small variance for all.
+
+    Args:
+        features: size of a local feature.
+        pooled: size of the global summary.
+        embedding_dim: size of the embedding.
+        log_var_init: log-variance of every dimension at the start. The mean has length 1, so the expected squared
+            length of the noise is embedding_dim * exp(log_var_init) times that of the mean.
+    """
+
+    def __init__(self, features: int, pooled: int, embedding_dim: int, log_var_init: float = -6.0) -> None:
+        super().__init__()
+        self.mean_pooling = AttentionPooling(features)
+        self.mean_global = nn.Linear(pooled, embedding_dim)
+        self.mean_local = nn.Linear(features, embedding_dim)
+        self.norm = nn.LayerNorm(embedding_dim)
+        self.log_var_pooling = AttentionPooling(features)
+        self.log_var_local = nn.Linear(features, embedding_dim)
+        self.log_var_global = nn.Linear(pooled, embedding_dim, bias=False)
+        for layer in (self.log_var_local, self.log_var_global):
+            nn.init.normal_(layer.weight, std=1e-2 * layer.in_features**-0.5)
+        nn.init.constant_(self.log_var_local.bias, log_var_init)
+
+    def forward(
+        self,
+        local: Float[Tensor, "batch places features"],
+        pooled: Float[Tensor, "batch pooled"] | None = None,
+        mask: Bool[Tensor, "batch places"] | None = None,
+    ) -> Gaussian:
+        """The global summary is the mean over places where none is given."""
+        if pooled is None:
+            pooled = mean_over_places(local, mask)
+        residual = torch.sigmoid(self.mean_local(self.mean_pooling(local, mask)))
+        mean = F.normalize(self.norm(self.mean_global(pooled) + residual).float(), dim=-1)
+        log_var = self.log_var_local(self.log_var_pooling(local, mask)) + self.log_var_global(pooled)
+        return Gaussian(mean, log_var.float())
 
 
 class PIENet(nn.Module):
@@ -61,7 +103,7 @@ class PIENet(nn.Module):
 class PointHead(nn.Module):
     """One point of length 1, the direction of the summary: VSE++.
 
-    >>> from daa.encoders.summaries import ProjectedMean
+    >>> from daa.encoders.pooling import ProjectedMean
     >>> PointHead(ProjectedMean(8, 4, unit=True))(torch.rand(3, 49, 8)).points.shape
     torch.Size([3, 1, 4])
 

@@ -12,11 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from daa.encoders.gaussian import Gaussian
-from daa.encoders.heads import make_head
-from daa.encoders.pooling import GaussianHead
+from daa.embeddings import Gaussian
+from daa.encoders.heads import GaussianHead, make_head
+from daa.encoders.pooling import ProjectedMean
 from daa.encoders.pretrained import PretrainedEncoder, load_state, pretrained_wanted, torchvision_weights
-from daa.encoders.summaries import ProjectedMean
 
 
 class ConvSmall(nn.Module):

@@ -10,11 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from daa.encoders.embedding import LocalFeatures
+from daa.embeddings import EPS, LocalFeatures
 from daa.encoders.vocabulary import PADDING, Vocabulary
-
-EPS = 1e-8
-"""Shorter vectors are divided by this instead of by their length."""
 
 
 class Regions(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,33 +12,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
-from daa.encoders.cross_attention import SAF, SGR
-from daa.encoders.embedding import PointSet
-from daa.encoders.gaussian import Gaussian
 from daa.encoders.image import ConvSmall, FeatureEncoder, TorchvisionEncoder
 from daa.encoders.local import Regions, WordGRU
 from daa.encoders.sentence import SentenceGRU
 from daa.encoders.text import BagText, ConvText, GRUText
 from daa.encoders.vocabulary import Vocabulary
-
-
-class CosineSimilarity(nn.Module):
-    """`daa.similarity.cosine_similarity` of Gaussians, as a part of a model."""
-
-    def forward(self, images: Gaussian, captions: Gaussian) -> Float[Tensor, "images captions"]:
-        from daa.similarity import cosine_similarity  # which itself stands on the embeddings of this package
-
-        return cosine_similarity(images, captions)
-
-
-class MaxCosineSimilarity(nn.Module):
-    """`daa.similarity.max_cosine` of sets of points, as a part of a model."""
-
-    def forward(self, images: PointSet, captions: PointSet) -> Float[Tensor, "images captions"]:
-        from daa.similarity import max_cosine
-
-        return max_cosine(images.points, captions.points)
-
+from daa.names import closest
+from daa.similarity import SIMILARITIES, CosineSimilarity
 
 IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "conv-small": ConvSmall,
@@ -61,18 +40,6 @@ TEXT_ENCODERS: dict[str, Callable[..., nn.Module]] = {
 """Text encoders by name: called with a `Vocabulary`, `embedding_dim` and options.
 
 `tokenize(captions)` gives a dictionary of tensors, one row a caption, and `forward(**tokens)` an `Embedding`.
-"""
-
-
-SIMILARITIES: dict[str, Callable[..., nn.Module]] = {
-    "cosine": CosineSimilarity,
-    "max-cosine": MaxCosineSimilarity,
-    "saf": SAF,
-    "sgr": SGR,
-}
-"""Similarities by name: called with options, `embedding_dim` among them where they ask for it.
-
-`forward(images, captions)` maps two embeddings of the kind it needs to scores [images, captions].
 """
 
 
@@ -168,7 +135,7 @@ def _build(
 ) -> nn.Module:
     if name not in known:
         raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {name!r}{closest(name, known)}")
-    parameters = list(inspect.signature(known[name]).parameters)
+    parameters = _parameters(known[name])
     allowed = [p for p in parameters if p not in ("embedding_dim", "vocabulary")]
     for option in options:
         if option not in allowed:
@@ -179,11 +146,10 @@ def _build(
     return known[name](*arguments, **width, **options)
 
 
-def closest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """The end of an error message: `; did you mean ...?`, or nothing.
-
-    >>> closest("gruu", ["gru", "conv"])
-    '; did you mean gru?'
-    """
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else ""
+def _parameters(make: Callable[..., Any]) -> list[str]:
+    """The names of its arguments, those that a class passes on to the class it derives from among them."""
+    found = inspect.signature(make).parameters
+    names = [name for name, one in found.items() if one.kind is not one.VAR_KEYWORD]
+    if len(names) < len(found) and isinstance(make, type):
+        names += [name for name in _parameters(make.__mro__[1]) if name not in names]
+    return names

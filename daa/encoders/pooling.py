@@ -1,4 +1,4 @@
-"""From a set of local features to one Gaussian: global and attention pooling, a mean head and a variance head."""
+"""One vector for the whole from one vector a place: what the heads of VSE++, PVSE and PCME stand on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from daa.encoders.gaussian import Gaussian
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class AttentionPooling(nn.Module):
@@ -35,49 +34,6 @@ class AttentionPooling(nn.Module):
         return torch.einsum("bp,bpf->bf", logits.softmax(dim=1), x)
 
 
-class GaussianHead(nn.Module):
-    """Mean and log-variance of an embedding, from local features and their global summary.
-
-    mean = l2(LayerNorm(W g + sigmoid(V a(x)))), log_var = U b(x) + T g + c with two attention poolings a and b of their
-    own: PIE-Net's pooling and the uncertainty module of PCME (Chun et al., CVPR 2021, section 3.3). The constant c
-    starts at `log_var_init`, the matrices U and T near zero, so that training starts from one small variance for all.
-
-    Args:
-        features: size of a local feature.
-        pooled: size of the global summary.
-        embedding_dim: size of the embedding.
-        log_var_init: log-variance of every dimension at the start. The mean has length 1, so the expected squared
-            length of the noise is embedding_dim * exp(log_var_init) times that of the mean.
-    """
-
-    def __init__(self, features: int, pooled: int, embedding_dim: int, log_var_init: float = -6.0) -> None:
-        super().__init__()
-        self.mean_pooling = AttentionPooling(features)
-        self.mean_global = nn.Linear(pooled, embedding_dim)
-        self.mean_local = nn.Linear(features, embedding_dim)
-        self.norm = nn.LayerNorm(embedding_dim)
-        self.log_var_pooling = AttentionPooling(features)
-        self.log_var_local = nn.Linear(features, embedding_dim)
-        self.log_var_global = nn.Linear(pooled, embedding_dim, bias=False)
-        for layer in (self.log_var_local, self.log_var_global):
-            nn.init.normal_(layer.weight, std=1e-2 * layer.in_features**-0.5)
-        nn.init.constant_(self.log_var_local.bias, log_var_init)
-
-    def forward(
-        self,
-        local: Float[Tensor, "batch places features"],
-        pooled: Float[Tensor, "batch pooled"] | None = None,
-        mask: Bool[Tensor, "batch places"] | None = None,
-    ) -> Gaussian:
-        """The global summary is the mean over places where none is given."""
-        if pooled is None:
-            pooled = mean_over_places(local, mask)
-        residual = torch.sigmoid(self.mean_local(self.mean_pooling(local, mask)))
-        mean = F.normalize(self.norm(self.mean_global(pooled) + residual).float(), dim=-1)
-        log_var = self.log_var_local(self.log_var_pooling(local, mask)) + self.log_var_global(pooled)
-        return Gaussian(mean, log_var.float())
-
-
 def mean_over_places(
     x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
 ) -> Float[Tensor, "batch features"]:
@@ -85,3 +41,88 @@ def mean_over_places(
     if mask is None:
         return x.mean(dim=1)
     return (x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+
+class ProjectedMean(nn.Module):
+    """W m + b of the mean m over places: a convolutional network's average pooling and a linear layer.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary.
+        unit: give m the length 1 first, as VSE++ does.
+    """
+
+    def __init__(self, features: int, embedding_dim: int, unit: bool = False) -> None:
+        super().__init__()
+        self.unit = unit
+        self.project = nn.Linear(features, embedding_dim)
+        if unit:
+            nn.init.xavier_uniform_(self.project.weight)
+            nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        mean = mean_over_places(x, mask)
+        return self.project(F.normalize(mean, dim=-1) if self.unit else mean)
+
+
+class LastState(nn.Module):
+    """The state of a recurrent network (GRU) that has read all places.
+
+    Read in both directions, either half has read all places, last of all the last or the first. The code of PVSE and
+    PCME takes both halves at the last place, where the backward half has read that one place only: `as_released`.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary, of which each direction has its share.
+        bidirectional: read backwards as well.
+        as_released: take the backward half at the last place.
+
+    Raises:
+        ValueError: an odd `embedding_dim` for two directions.
+    """
+
+    def __init__(
+        self, features: int, embedding_dim: int, bidirectional: bool = True, as_released: bool = False
+    ) -> None:
+        super().__init__()
+        if bidirectional and embedding_dim % 2:
+            raise ValueError(f"embedding_dim: expected an even number for two directions, got {embedding_dim}")
+        self.as_released = as_released
+        hidden = embedding_dim // 2 if bidirectional else embedding_dim
+        self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=bidirectional)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"]
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        lengths = mask.sum(dim=1)
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, last = self.gru(packed)
+        if not self.as_released:
+            return last.transpose(0, 1).flatten(1)
+        padded = pad_packed_sequence(states, batch_first=True)[0]
+        return padded[torch.arange(len(padded), device=x.device), lengths - 1]
+
+
+class RectifiedMean(nn.Module):
+    """mean_p relu(l2(W x_p + b)): the summary that PCME-bert takes of BERT's outputs.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary.
+        over_padding: the mean runs over all places, those that the mask excludes among them, as in the released code.
+    """
+
+    def __init__(self, features: int, embedding_dim: int, over_padding: bool = False) -> None:
+        super().__init__()
+        self.over_padding = over_padding
+        self.project = nn.Linear(features, embedding_dim)
+        nn.init.xavier_uniform_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        rectified = F.normalize(self.project(x), dim=-1).relu()
+        return mean_over_places(rectified, None if self.over_padding else mask)

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from daa.encoders.heads import make_head
 from daa.encoders.noise import drop_words
+from daa.encoders.pooling import LastState
 from daa.encoders.pretrained import PretrainedEncoder, pretrained_wanted
-from daa.encoders.summaries import LastState
 from daa.encoders.vocabulary import PADDING, Vocabulary
 from daa.encoders.word_vectors import read_word_vectors
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from daa.encoders.gaussian import Gaussian
-from daa.encoders.pooling import GaussianHead
+from daa.embeddings import Gaussian
+from daa.encoders.heads import GaussianHead
 from daa.encoders.vocabulary import PADDING, Vocabulary
 
 GROUP = 96

@@ -2,9 +2,10 @@
 
 from daa.evaluation.comparison import Comparison, compare
 from daa.evaluation.engine import DaskEngine
-from daa.evaluation.report import Measurement, Report
+from daa.evaluation.report import Report
 from daa.evaluation.run import evaluate
 from daa.evaluation.sources import EmbeddingScores, EnsembleScores
+from daa.evaluation.tables import Measurement
 
 __all__ = [
     "Comparison",

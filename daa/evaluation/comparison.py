@@ -113,7 +113,7 @@ def compare(reports: Sequence[Report], *, level: float = 0.95, n_resamples: int 
     if len(set(names)) < len(names):
         raise ValueError(f"reports: expected distinct names, got {', '.join(names)}")
     for report in reports:
-        check_per_query(report)
+        check_per_query(report.name, report.per_query)
         if (report.corpus, report.n_images, report.n_captions) != (
             reports[0].corpus,
             reports[0].n_images,
@@ -155,7 +155,9 @@ def _tests(first: Report, other: Report, level: float, n_resamples: int, seed: i
     p = (1 + as_large) / (1 + n_resamples)
     differences: dict[Number, list[np.ndarray]] = {key: [] for key in keys}
     for weights in draws(first.n_images, n_resamples, seed):
-        of_first, of_other = (resampled(report, weights, medians=False) for report in (first, other))
+        of_first, of_other = (
+            resampled(report.per_query, report.image_of_query, weights, medians=False) for report in (first, other)
+        )
         for key in keys:
             differences[key].append(of_other[key] - of_first[key])
     return [

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from daa.distribution import install
 from daa.evaluation.sending import Job, pieces_of, taken
-from daa.files import install_hint
 from daa.metrics.inputs import Queries
 from daa.metrics.stream import Pass, Runner, n_queries_of, one_after_another
 
@@ -58,7 +58,7 @@ class DaskEngine:
             import dask
             import distributed
         except ModuleNotFoundError:
-            raise ModuleNotFoundError(f'engine: "dask" needs the package dask; {install_hint("dask")}') from None
+            raise ModuleNotFoundError(f'engine: "dask" needs the package dask; {install("dask")}') from None
         if self.scheduler is None:
             with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
                 self._cluster = distributed.LocalCluster(

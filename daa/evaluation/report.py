@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,30 +14,11 @@ from rich.table import Table
 
 from daa.evaluation import tables
 from daa.evaluation.sampling import sample_note
-from daa.evaluation.statistics import bootstrap
+from daa.evaluation.statistics import bootstrap, check_per_query
+from daa.evaluation.tables import Measurement
 from daa.files import write_json
 
 FORMAT = "daa report 1"
-
-
-class Measurement(NamedTuple):
-    """One number: `metric` in one direction, judged by `truth` (a set of positives, or for ASP a relevance).
-
-    `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
-    `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for,
-    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`).
-    """
-
-    metric: str
-    truth: str
-    direction: str
-    gallery: str
-    value: float
-    chance: float | None
-    n_queries: int
-    low: float | None = None
-    high: float | None = None
-    standard_error: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +70,8 @@ class Report:
         """
         if "sampled" in self.settings:
             raise ValueError("intervals: expected all queries; numbers of sampled queries have standard errors instead")
-        intervals = bootstrap(self, level, n_resamples, seed)
+        check_per_query(self.name, self.per_query)
+        intervals = bootstrap(self.per_query, self.image_of_query, self.n_images, level, n_resamples, seed)
         measurements = []
         for one in self.measurements:
             key = (one.metric, one.truth, one.direction)

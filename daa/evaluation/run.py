@@ -12,9 +12,10 @@ from torch import Tensor
 from daa.corpus import CaptionCorpus, Truth
 from daa.evaluation.engine import open_engine
 from daa.evaluation.plan import Key, per_query_values
-from daa.evaluation.report import Measurement, Report
+from daa.evaluation.report import Report
 from daa.evaluation.sampling import describe_sample, draw_queries, standard_error
 from daa.evaluation.sources import relevance_blocks
+from daa.evaluation.tables import Measurement
 from daa.metrics.asp import asp_chance
 from daa.metrics.asp_top import asp_at_k_chance
 from daa.metrics.inputs import DIRECTIONS, Blocks, check_shape

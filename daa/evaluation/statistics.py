@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from daa.evaluation.report import Report
-
 Number = tuple[str, str, str]  # metric, truth, direction
+PerQuery = Mapping[str, Mapping[tuple[str, str], np.ndarray]]  # by direction and (metric, truth)
 RESAMPLES_AT_A_TIME = 250
 
 
-def bootstrap(report: Report, level: float, n_resamples: int, seed: int) -> dict[Number, tuple[float, float]]:
+def bootstrap(
+    per_query: PerQuery,
+    image_of_query: Mapping[str, np.ndarray],
+    n_images: int,
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> dict[Number, tuple[float, float]]:
     """Percentile intervals of every number of a report, all from the same resamples of its images.
 
     Args:
-        report: with per-query values.
+        per_query: values of a report, NaN for a query without.
+        image_of_query: by direction the image that each query shows or describes.
+        n_images: how many images there are.
         level: coverage, above 0 and below 1.
         n_resamples: how often images are drawn.
         seed: of the random numbers.
@@ -27,10 +33,9 @@ def bootstrap(report: Report, level: float, n_resamples: int, seed: int) -> dict
         raise ValueError(f"level: expected a number between 0 and 1, got {level}")
     if n_resamples < 1:
         raise ValueError(f"n_resamples: expected at least 1, got {n_resamples}")
-    check_per_query(report)
     parts: dict[Number, list[np.ndarray]] = {}
-    for weights in draws(report.n_images, n_resamples, seed):
-        for key, values in resampled(report, weights).items():
+    for weights in draws(n_images, n_resamples, seed):
+        for key, values in resampled(per_query, image_of_query, weights).items():
             parts.setdefault(key, []).append(values)
     return {key: interval(np.concatenate(values), level) for key, values in parts.items()}
 
@@ -59,11 +64,13 @@ def _block_sizes(n: int) -> list[int]:
     return [min(RESAMPLES_AT_A_TIME, n - start) for start in range(0, n, RESAMPLES_AT_A_TIME)]
 
 
-def resampled(report: Report, weights: np.ndarray, medians: bool = True) -> dict[Number, np.ndarray]:
+def resampled(
+    per_query: PerQuery, image_of_query: Mapping[str, np.ndarray], weights: np.ndarray, medians: bool = True
+) -> dict[Number, np.ndarray]:
     """Every number of a report when image i counts `weights[r, i]` times, for each resample r."""
     result: dict[Number, np.ndarray] = {}
-    for direction, by_key in report.per_query.items():
-        image_of = report.image_of_query[direction]
+    for direction, by_key in per_query.items():
+        image_of = image_of_query[direction]
         means = _weighted_means(list(by_key.values()), image_of, weights)
         for j, ((metric, truth), values) in enumerate(by_key.items()):
             if metric != "median rank":
@@ -104,8 +111,8 @@ def _weighted_medians(values: np.ndarray, image_of: np.ndarray, weights: np.ndar
     return np.where(total[:, 0] > 0, (middle[0] + middle[1]) / 2, np.nan)
 
 
-def check_per_query(report: Report) -> None:
-    if not report.per_query:
+def check_per_query(name: str, per_query: PerQuery) -> None:
+    if not per_query:
         raise ValueError(
-            f"report: expected per-query values, but {report.name} has none; evaluate the scores again, JSON keeps none"
+            f"report: expected per-query values, but {name} has none; evaluate the scores again, JSON keeps none"
         )

@@ -1,17 +1,14 @@
-"""Tables of text for every place where numbers are read: terminal, notebook, Markdown, LaTeX."""
+"""Numbers, and tables of them for every place where they are read: terminal, notebook, Markdown, LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment
 from rich.table import Table
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from daa.evaluation.report import Measurement
 
 RANKS = ("median rank", "mean rank")
 CORRELATIONS = ("tau@",)
@@ -40,6 +37,26 @@ _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_
 <p>{{ footnote }}</p>
 """
 )
+
+
+class Measurement(NamedTuple):
+    """One number: `metric` in one direction, judged by `truth` (a set of positives, or for ASP a relevance).
+
+    `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
+    `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for,
+    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`).
+    """
+
+    metric: str
+    truth: str
+    direction: str
+    gallery: str
+    value: float
+    chance: float | None
+    n_queries: int
+    low: float | None = None
+    high: float | None = None
+    standard_error: float | None = None
 
 
 class TextTable(NamedTuple):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.losses._checks import as_matrix, as_positives
 from daa.similarity import closed_form_distance, sample_distances
 

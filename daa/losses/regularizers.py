@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from daa.encoders.embedding import full_precision
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian, full_precision
 from daa.similarity import squared_distances
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from daa.corpus import Truth
 from daa.metrics._transpose import transposed
+from daa.names import DIRECTIONS
 
-DIRECTIONS = ("i2t", "t2i")
 ITEMS_PER_BLOCK = 1 << 22
 Queries = slice | np.ndarray  # a run of consecutive queries, or the indices of some
 

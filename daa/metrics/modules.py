@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from daa.distribution import install
 from daa.metrics.asp import average_semantic_precision
 from daa.metrics.precision import map_at_r, r_precision
 from daa.metrics.recall import recall_at_k
@@ -20,7 +21,7 @@ from daa.metrics.recall import recall_at_k
 try:
     from torchmetrics import Metric
 except ImportError as error:
-    raise ImportError("daa.metrics.modules needs the package torchmetrics: pip install torchmetrics") from error
+    raise ImportError(f"daa.metrics.modules needs the package torchmetrics: {install('torchmetrics')}") from error
 
 
 class QueryMean(Metric):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from daa.names import RELEVANCES, check_relevance
 from daa.relevance.base import Relevance
 from daa.relevance.cider import CiderRelevance
 from daa.relevance.combined import CombinedRelevance
@@ -38,19 +39,15 @@ other captions, scale 0 to 10, tokenizer ptb_like; not fitted)
     >>> relevance_by_name("cider-d+bleu-4+rouge-l").name
     'cider-d+bleu-4+rouge-l'
     """
+    check_relevance(name)
     if name.startswith("sentence:") and "+" not in name:
         return SentenceRelevance(name.removeprefix("sentence:"), **options)
     if "+" in name:
         return CombinedRelevance({part: relevance_by_name(part) for part in name.split("+")}, **options)
-    if name not in _MAKERS:
-        raise ValueError(
-            f"relevance: expected one of {', '.join(relevance_names())}, sentence:FOLDER, or several joined by +, "
-            f"got {name!r}"
-        )
     kind, fixed = _MAKERS[name]
     return kind(**fixed, **options)
 
 
 def relevance_names() -> list[str]:
     """Every plain name that `relevance_by_name` knows."""
-    return list(_MAKERS)
+    return list(RELEVANCES)

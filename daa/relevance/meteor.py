@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daa.corpus import CaptionCorpus
-from daa.files import install_hint
+from daa.distribution import install
 from daa.relevance.base import Relevance
 from daa.relevance.tokenize import Tokenizer, ptb_like
 
@@ -40,7 +40,7 @@ class MeteorRelevance(Relevance):
         self.tokenizer = tokenizer
         self._meteor: Any = None
         if importlib.util.find_spec("pycocoevalcap") is None:
-            raise ModuleNotFoundError(f"meteor: needs the package pycocoevalcap; {install_hint('meteor')}")
+            raise ModuleNotFoundError(f"meteor: needs the package pycocoevalcap; {install('meteor')}")
         if shutil.which("java") is None:
             raise FileNotFoundError(
                 "meteor: needs Java, but there is no program `java`; install a Java runtime, 8 or later"

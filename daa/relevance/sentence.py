@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daa.corpus import CaptionCorpus
-from daa.files import install_hint
+from daa.distribution import install
 from daa.relevance.base import Relevance
 
 IMAGES_AT_ONCE = 50  # whose references' cosines are held together
@@ -106,7 +106,7 @@ def _load(folder: Path) -> Callable[[Sequence[str]], Any]:
             f"save one there with SentenceTransformer(...).save(folder)"
         )
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise ModuleNotFoundError(f"model: a folder needs sentence-transformers; {install_hint('sentence')}")
+        raise ModuleNotFoundError(f"model: a folder needs sentence-transformers; {install('sentence')}")
     from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True)

@@ -1,5 +1,5 @@
 """The paper's tables, row by row: what a row costs, and running it."""
 
-from daa.reproduce.tables import Row, Table, configs_folder, find_table, load_tables
+from daa.reproduce.tables import Row, Table, find_table, load_tables
 
-__all__ = ["Row", "Table", "configs_folder", "find_table", "load_tables"]
+__all__ = ["Row", "Table", "find_table", "load_tables"]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from daa.encoders.embedding import Embedding
+from daa.embeddings import Embedding
 from daa.encoders.model import Model
 from daa.encoders.pretrained import without_pretrained
 from daa.encoders.vocabulary import Vocabulary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -13,8 +12,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from daa.encoders.model import closest
-from daa.metrics.inputs import DIRECTIONS
+from daa.distribution import configs_folder
+from daa.names import DIRECTIONS, closest
 
 PROTOCOLS = ("coco", "flickr30k", "cub")
 IN_THE_PAPER = ("PMRP", "R@1", "ASP")
@@ -109,24 +108,6 @@ def find_table(name: str) -> Table:
     if _plain(name) not in known:
         raise ValueError(f"table: expected one of {', '.join(tables)}, got {name!r}")
     return known[_plain(name)]
-
-
-def configs_folder() -> Path:
-    """The folder of configurations: beside the package in a checkout, under `share/daa` where it was installed.
-
-    Raises:
-        FileNotFoundError: neither is there.
-    """
-    beside = Path(__file__).resolve().parents[2] / "configs"
-    installed = [Path(sysconfig.get_path("data", scheme)) / "share/daa/configs" for scheme in _schemes()]
-    for folder in (beside, *installed):
-        if (folder / "tables.yaml").is_file():
-            return folder
-    raise FileNotFoundError(f"configs: expected tables.yaml in {beside} or {installed[0]}; install daa again")
-
-
-def _schemes() -> list[str]:
-    return [sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")]
 
 
 def _table(name: str, content: Mapping[str, Any], folder: Path) -> Table:

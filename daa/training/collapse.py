@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from daa.encoders.embedding import Embedding
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Embedding, Gaussian
 from daa.losses import InfoNCELoss, TripletLoss
 
 LOG_LINES = 5

@@ -7,8 +7,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from daa.datasets.transforms import AUGMENTATIONS
-from daa.encoders.model import closest
+from daa.names import AUGMENTATIONS, closest
 
 CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap")
 
@@ -43,7 +42,7 @@ class DataConfig:
         options: further arguments of `load_dataset`.
         keep_images: decode images once and keep them in memory where they fit.
         shift: augmentation; images move by up to so many pixels in each direction. 0 for none.
-        augment: random views of the training images, by a name of `daa.datasets.transforms.AUGMENTATIONS`; each view is
+        augment: random views of the training images, by a name of `daa.names.AUGMENTATIONS`; each view is
             a function of (seed, step, image).
     """
 

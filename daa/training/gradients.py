@@ -26,7 +26,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from daa.encoders.embedding import Embedding, LocalFeatures, concatenate, full_precision
+from daa.embeddings import Embedding, LocalFeatures, concatenate, full_precision
 from daa.encoders.model import Model
 from daa.training.batches import Batch, split
 from daa.training.seeds import seed_everything, torch_generator

@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from daa.encoders.model import closest
+from daa.distribution import find_config
+from daa.names import closest
 from daa.training.config import Config, check_config
 
 
@@ -18,7 +19,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     """A configuration from a YAML file and overrides, all else as in `Config`.
 
     Args:
-        path: the file; None for the defaults.
+        path: the file, or the name of a shipped one such as "scenes-daa"; None for the defaults.
         overrides: such as `"loss.daa_weight=2"`; the value is read as YAML. Dictionaries are merged, and
             `"loss.options={}"` empties one.
 
@@ -35,10 +36,8 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     """
     given: list[tuple[str, DictConfig]] = []
     if path is not None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"configuration: expected a YAML file, but there is no {path}")
         try:
-            loaded = OmegaConf.load(path)
+            loaded = OmegaConf.load(find_config(path))
         except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: not readable as YAML: {_one_line(error)}") from None
         if not isinstance(loaded, DictConfig):

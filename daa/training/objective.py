@@ -9,9 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from daa.encoders.embedding import Embedding, PointSet
-from daa.encoders.gaussian import Gaussian
-from daa.encoders.model import closest
+from daa.embeddings import Embedding, Gaussian, PointSet
 from daa.losses import (
     ClosedFormContrastiveLoss,
     DAALoss,
@@ -24,6 +22,7 @@ from daa.losses import (
     mmd,
     uniformity,
 )
+from daa.names import closest
 from daa.training.config import LossConfig
 
 CONTRASTIVE: dict[str, type[nn.Module]] = {

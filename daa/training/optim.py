@@ -11,7 +11,7 @@ import torch
 from adamp import AdamP
 from torch import Tensor, nn
 
-from daa.encoders.model import closest
+from daa.names import closest
 from daa.training.config import OptimConfig
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from daa.files import install_hint
+from daa.distribution import install
 
 
 class TrainingProgress:
@@ -68,7 +68,7 @@ def require_tensorboard() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            f"train.tensorboard: TensorBoard is not installed; {install_hint('tensorboard')}"
+            f"train.tensorboard: TensorBoard is not installed; {install('tensorboard')}"
         ) from None
     return SummaryWriter
 

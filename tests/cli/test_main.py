@@ -143,7 +143,7 @@ def test_what_the_system_refuses_is_one_line(daa, monkeypatch, error, code, line
         raise error
 
     monkeypatch.setattr("daa.training.load.load_config", refuse)
-    assert daa("train", "x.yaml") == (code, "", line)
+    assert daa("train", "scenes-daa") == (code, "", line)
 
 
 def test_a_disk_that_is_full_leaves_no_part_of_a_matrix(daa, tmp_path):

@@ -243,7 +243,11 @@ OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
         ),
         (SCORES, ["--image-ids", "ids.txt"], "--caption-file: expected it where --image-ids"),
         (SCORES, [*OWN, "--corpus", "scenes"], "--caption-file: expected no --corpus"),
-        (SCORES, ["--caption-file", "none.txt"], "none.txt: no such file; expected text with a caption on every line"),
+        (
+            SCORES,
+            ["--caption-file", "none.txt"],
+            "--caption-file: there is no file none.txt; expected text with a caption on every line",
+        ),
         (SCORES, ["--caption-file", "latin.txt"], "latin.txt, line 2: expected UTF-8 text, got byte 0xe9"),
         (SCORES, ["--caption-file", "blank.txt"], "blank.txt, line 2: expected a caption, got a blank line"),
         (SCORES, OWN, "ids.txt, line 3: expected as many lines as caps.txt has captions, 3, got 2"),

@@ -81,14 +81,3 @@ def test_another_configuration_in_the_same_folder(
     assert "optim.lr (there 0.001, now 0.5)" in err
     assert (run / "run.json").read_bytes() == before
     assert call(monkeypatch, capsys, "train", config, "optim.lr=0.5", "--out", run, "--restart", "--quiet")[0] == 0
-
-
-def test_a_shipped_configuration_is_found_by_its_name(tmp_path, monkeypatch):
-    from daa.cli.train import _configuration
-
-    monkeypatch.chdir(tmp_path)
-    assert _configuration(Path("scenes-daa")).name == "scenes-daa.yaml"
-    assert _configuration(Path("table1/saf")).parts[-2:] == ("table1", "saf.yaml")
-    assert _configuration(Path("mine.yaml")) == Path("mine.yaml")
-    with pytest.raises(FileNotFoundError, match=r"one of .*table1/saf.* did you mean scenes-daa\?"):
-        _configuration(Path("scene-daa"))

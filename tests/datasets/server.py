@@ -22,6 +22,8 @@ class Server:
         self.ranges = True
         self.etags = True
         self.coded = False  # gzip, asked for or not
+        self.chunked = False  # no length stated
+        self.forged_etag: str | None = None  # sent in place of the true one
         self.requests: list[tuple[str, str | None]] = []
         self.sent: dict[str, int] = {}
         self.url = ""
@@ -49,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         if state.coded:
             body = gzip.compress(body, mtime=0)
         etag = f'"{hashlib.md5(body).hexdigest()}"'
-        headers = {"ETag": etag} if state.etags else {}
+        headers = {"ETag": state.forged_etag if span and state.forged_etag else etag} if state.etags else {}
         if state.coded:
             headers["Content-Encoding"] = "gzip"
         if span and state.ranges and self.headers["If-Range"] in (None, etag):
@@ -64,12 +66,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if self.state.chunked:  # the body ends with the connection
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         kind, amount = fault if isinstance(fault, tuple) else (None, 0)
         if kind == "drop":
             body = body[:amount]
             self.close_connection = True
+        if kind == "drip":
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.state.hurry.wait(amount):
+                    return
         half = len(body) // 2
         self.wfile.write(body[:half])
         if kind == "slow":

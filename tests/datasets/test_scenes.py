@@ -286,10 +286,10 @@ def test_bad_sizes_are_refused(own_errors, size):
 def test_unknown_names_are_refused_with_the_closest():
     with pytest.raises(
         ValueError,
-        match="one of scenes, coco-5k, coco, flickr30k, cub, precomputed, got 'scene'; did you mean 'scenes'",
+        match=r"one of scenes, coco-5k, coco, flickr30k, cub, precomputed, got 'scene'; did you mean scenes\?",
     ):
         load_corpus("scene")
-    with pytest.raises(ValueError, match="did you mean 'coco'"):
+    with pytest.raises(ValueError, match=r"did you mean coco\?"):
         load_dataset("cocoo")
     with pytest.raises(ValueError, match=r"coco-5k.*captions only"):
         load_dataset("coco-5k")

@@ -6,10 +6,12 @@ from PIL import Image
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
-from daa.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, Gaussian, Model, Vocabulary, build_model
+from daa.embeddings import Gaussian
+from daa.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, Model, Vocabulary, build_model
 from daa.encoders.embed import embed_captions, embed_dataset
+from daa.encoders.heads import GaussianHead
 from daa.encoders.inputs import ImageInputs
-from daa.encoders.pooling import AttentionPooling, GaussianHead
+from daa.encoders.pooling import AttentionPooling
 
 CAPTIONS = ["a dog", "a red ball left of a dog", "ball"]
 VOCABULARY = Vocabulary.build(CAPTIONS)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 
 EMBEDDING = Gaussian(torch.arange(12.0).view(4, 3), torch.tensor([-4.0, 0.0, 2.0]).expand(4, 3))
 

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from daa.encoders.embedding import PointSet
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian, PointSet
 from daa.encoders.heads import HEADS, PIENet, make_head
-from daa.encoders.summaries import LastState, ProjectedMean, RectifiedMean
+from daa.encoders.pooling import LastState, ProjectedMean, RectifiedMean
 
 LOCAL = torch.randn(3, 5, 6, generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3, [True] + [False] * 4])

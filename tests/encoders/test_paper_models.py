@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from daa.encoders import TEXT_ENCODERS, Gaussian, Model, Vocabulary, build_model, without_pretrained
+from daa.embeddings import Gaussian
+from daa.encoders import TEXT_ENCODERS, Model, Vocabulary, build_model, without_pretrained
 
 N_WORDS = 11_000
 VOCABULARY = Vocabulary([f"word{i}" for i in range(N_WORDS)])

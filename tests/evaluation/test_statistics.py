@@ -29,14 +29,14 @@ def weak():
 def test_a_resample_is_the_report_of_the_repeated_images(weak):
     """Weights 0, 1, 2, ... are the same as leaving out and repeating the per-query values by hand."""
     weights = np.random.default_rng(1).integers(0, 4, size=(5, N_IMAGES)).astype(float)
-    result = resampled(weak, weights)
+    result = resampled(weak.per_query, weak.image_of_query, weights)
     for direction, by_key in weak.per_query.items():
         for (metric, truth), values in by_key.items():
             for r in range(5):
                 repeated = np.repeat(values, weights[r, weak.image_of_query[direction]].astype(int))
                 expected = np.nanmedian(repeated) if metric == "median rank" else np.nanmean(repeated)
                 assert result[metric, truth, direction][r] == pytest.approx(expected), metric
-    ones = resampled(weak, np.ones((1, N_IMAGES)))
+    ones = resampled(weak.per_query, weak.image_of_query, np.ones((1, N_IMAGES)))
     for one in weak.measurements:
         assert ones[one.metric, one.truth, one.direction][0] == pytest.approx(one.value), one
 

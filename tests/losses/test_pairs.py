@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.losses import (
     ClosedFormContrastiveLoss,
     InfoNCELoss,

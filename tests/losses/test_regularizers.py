@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.losses import diversity, kl_standard_normal, mmd, uniformity
 
 

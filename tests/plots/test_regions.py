@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.plots import gaussian_regions
 from daa.plots.regions import radius_of_coverage
 

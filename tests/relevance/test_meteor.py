@@ -51,5 +51,5 @@ def test_without_java(monkeypatch):
 
 def test_without_pycocoevalcap(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"meteor: needs the package .*; pip install .daa-book\[meteor\]"):
+    with pytest.raises(ModuleNotFoundError, match=r'meteor: needs the package .*; pip install "daa-book\[meteor\]'):
         MeteorRelevance()

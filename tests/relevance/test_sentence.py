@@ -62,7 +62,7 @@ def test_wrong_models(tmp_path, monkeypatch):
     (tmp_path / "modules.json").write_text("[]")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        ModuleNotFoundError, match=r"a folder needs sentence-transformers; pip install .daa-book\[sentence\]"
+        ModuleNotFoundError, match=r'a folder needs sentence-transformers; pip install "daa-book\[sentence\]'
     ):
         SentenceRelevance(tmp_path)
 

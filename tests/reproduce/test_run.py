@@ -15,13 +15,14 @@ import pytest
 import daa.reproduce.protocol
 from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
+from daa.distribution import configs_folder
 from daa.metrics import average_semantic_precision, plausible_match_r_precision, recall_at_k
 from daa.relevance import TfidfRelevance
 from daa.reproduce.protocol import evaluate_by, results, with_coco_labels
 from daa.reproduce.report import ours_line
 from daa.reproduce.run import read_records, run, slug
 from daa.reproduce.small import small_job
-from daa.reproduce.tables import configs_folder, find_table, load_tables
+from daa.reproduce.tables import find_table, load_tables
 from daa.training.load import load_config
 from daa.training.optim import rate
 from daa.training.run import read_log, read_record

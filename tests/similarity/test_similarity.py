@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from daa import similarity
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.similarity import (
     closed_form_distance,
     cosine_similarity,
     match_probability,
     max_cosine,
+    pairwise,
     sample_distances,
     squared_distances,
     summed_dots,
@@ -100,7 +100,7 @@ def test_match_probability_in_blocks_is_the_same(monkeypatch):
         return match_probability(x, y, 5.0, 5.0, method="samples", k=3, generator=torch.Generator().manual_seed(0))
 
     whole = sampled()
-    monkeypatch.setattr(similarity, "BLOCK", 1)
+    monkeypatch.setattr(pairwise, "BLOCK", 1)
     torch.testing.assert_close(sampled(), whole)
 
 

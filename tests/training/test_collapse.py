@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import daa.training.loop as loop
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
 from daa.losses import InfoNCELoss, SoftContrastiveLoss, TripletLoss, triplet_loss
 from daa.training.collapse import CollapseWatch, share_at_margin, vital_signs
 from daa.training.loop import train

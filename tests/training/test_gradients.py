@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from daa.encoders.embedding import concatenate
+from daa.embeddings import concatenate
 from daa.training.batches import Batch
 from daa.training.config import Config
 from daa.training.gradients import Gradients

@@ -5,8 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from daa.encoders.embedding import PointSet
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian, PointSet
 from daa.losses import daa_loss, diversity, info_nce_loss, kl_standard_normal, mmd, smooth_ap_loss, uniformity
 from daa.similarity import cosine_similarity
 from daa.training.config import CHOICES_OF_LOSS, LossConfig, OptimConfig

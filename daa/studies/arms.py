@@ -1,4 +1,4 @@
-"""Comparing training configurations ("arms") over several seeds on one data set's test split."""
+"""Training configurations ("arms") over several seeds on one data set, each judged on its test split."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
 from safetensors.torch import load_file, save_file
-from scipy.stats import spearmanr
 
-from daa.corpus import CaptionCorpus
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian
+from daa.encoders.embed import embed_dataset
 from daa.evaluation import evaluate
 from daa.files import atomic_write, write_json
-from daa.metrics import average_semantic_precision
+from daa.relevance import relevance_by_name
+from daa.studies.analysis import MODALITIES, uncertainty
 from daa.training.config import Config
 from daa.training.data import load_data, load_split
 from daa.training.loop import load_run, train
 from daa.training.run import read_log
 
-MODALITIES = ("images", "captions")
 
-
-def compare(
+def run_arms(
     arms: Mapping[str, Config], seeds: Sequence[int], out: str | Path, quiet: bool = False
 ) -> list[dict[str, Any]]:
     """Train every arm with every seed, evaluate each on the test split, and return a record for each run.
 
-    Finished runs in `out` are read, unfinished ones resumed, so an interrupted comparison goes on where it stopped.
+    Finished runs in `out` are read, unfinished ones resumed, so an interrupted study goes on where it stopped.
     The test split is touched once a run, after training; nothing is chosen on it.
 
     Args:
@@ -64,7 +61,7 @@ def compare(
                 if data is None:
                     data = load_data(config)
                     test = load_split(config.data, config.data.test)
-                    relevance = type(data.relevance)().fit(test.corpus)
+                    relevance = relevance_by_name(config.loss.relevance).fit(test.corpus)
                 train(config, folder, data=data, quiet=quiet)
                 write_json(folder / "test.json", run_record(name, config, folder, test, relevance))
             records.append(json.loads((folder / "test.json").read_text(encoding="utf-8")) | {"arm": name})
@@ -79,8 +76,6 @@ def _is_recorded(folder: Path, config: Config) -> bool:
 
 def run_record(name: str, config: Config, folder: Path, test: Any, relevance: Any) -> dict[str, Any]:
     """What the test split says of one trained run; its embeddings go to `test.safetensors` in its folder."""
-    from daa.encoders.embed import embed_dataset
-
     model, _ = load_run(folder)
     images, captions = embed_dataset(model, test)
     save_embeddings(folder / "test.safetensors", images, captions)
@@ -97,76 +92,6 @@ def run_record(name: str, config: Config, folder: Path, test: Any, relevance: An
         "config": config.to_dict(),
         "provenance": run["provenance"],
     }
-
-
-def uncertainty(images: Gaussian, captions: Gaussian, corpus: CaptionCorpus) -> dict[str, Any]:
-    """Mean log-variance of each modality, and its Spearman correlation with the true ambiguity.
-
-    The ambiguity of a caption is the number of images it truly fits, that of an image the number of captions that
-    truly fit it. Without an exhaustive truth, or with a variance that is the same everywhere, the correlation is None.
-    """
-    result: dict[str, Any] = {}
-    for modality, embedding in zip(MODALITIES, (images, captions), strict=True):
-        log_var = embedding.log_var.double().mean(dim=1).numpy()
-        rho = None
-        if corpus.positives is not None and np.ptp(log_var) > 0:
-            rho = float(spearmanr(log_var, ambiguity(corpus)[modality]).statistic)
-        result[modality] = {"mean_log_var": float(log_var.mean()), "spearman_ambiguity": rho}
-    return result
-
-
-def ambiguity(corpus: CaptionCorpus) -> dict[str, np.ndarray]:
-    """How many captions truly fit each image and how many images each caption truly fits.
-
-    Raises:
-        ValueError: if the corpus knows no exhaustive truth.
-    """
-    if corpus.positives is None:
-        raise ValueError(f"corpus: expected an exhaustive truth (positives), but {corpus.name} has none")
-    return {
-        "images": np.asarray(corpus.positives.sum(axis=1)).ravel(),
-        "captions": np.asarray(corpus.positives.sum(axis=0)).ravel(),
-    }
-
-
-def query_blind_parts(
-    scores: Float[np.ndarray, "images captions"], relevance: Float[np.ndarray, "images captions"], direction: str
-) -> dict[str, float]:
-    r"""Where an ASP comes from: an order of the candidates that all queries share, or what is said of each query.
-
-    $$s_{ic} = \bar s_{\cdot c} + (s_{ic} - \bar s_{\cdot c})$$
-
-    for image to text, and with the mean over the captions for text to image.
-
-    Args:
-        scores: similarity, any range.
-        relevance: semantic relevance, any range.
-        direction: `"i2t"` or `"t2i"`.
-
-    Returns:
-        ASP of the scores (`all`), of their mean over the queries (`query-blind part`) and of what is left without it
-        (`rest`); and the scores' `specific ASP`, that under relevance minus its mean over the queries, where one
-        ranking for all queries is worth no more than chance.
-
-    Raises:
-        ValueError: for empty, non-finite or ill-shaped input.
-
-    >>> scores = np.array([[2.0, 1.0], [4.0, 1.5]])  # the first caption first for both, by more for the second image
-    >>> query_blind_parts(scores, np.eye(2), "i2t")
-    {'all': 0.75, 'query-blind part': 0.75, 'rest': 0.5, 'specific ASP': 0.75}
-
-    Source: ours, not the paper's; chapter *Baseline against DAA on scenes*.
-    """
-    axis = 0 if direction == "i2t" else 1
-    shared = np.broadcast_to(scores.mean(axis, keepdims=True, dtype=np.float64), scores.shape)
-    specific = relevance - relevance.mean(axis, keepdims=True, dtype=np.float64)
-    judged = {
-        "all": (scores, relevance),
-        "query-blind part": (shared, relevance),
-        "rest": (scores - shared, relevance),
-        "specific ASP": (scores, specific),
-    }
-    return {name: float(average_semantic_precision(*pair, direction=direction)) for name, pair in judged.items()}
 
 
 def save_embeddings(path: str | Path, images: Gaussian, captions: Gaussian) -> None:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from daa.encoders.embedding import LocalFeatures, full_precision
-from daa.encoders.local import EPS
+from daa.embeddings import EPS, LocalFeatures, full_precision
 
 CPU_BLOCK, BLOCK = 1 << 21, 1 << 25
 """Entries of the largest tensor held at a time: about what a CPU's cache holds, and enough to keep a GPU busy."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from daa.encoders.alignment import CrossAttention, initialise_linear
-from daa.encoders.embedding import full_precision
-from daa.encoders.local import EPS
+from daa.embeddings import EPS, full_precision
+from daa.similarity.cross_attention import CrossAttention, initialise_linear
 
 
 class SAF(CrossAttention):
@@ -23,7 +24,7 @@ class SAF(CrossAttention):
 
     Args: as `CrossAttention`.
 
-    >>> from daa.encoders.embedding import LocalFeatures
+    >>> from daa.embeddings import LocalFeatures
     >>> images = LocalFeatures(torch.rand(3, 36, 16), torch.ones(3, 36, dtype=torch.bool))
     >>> captions = LocalFeatures(torch.rand(2, 5, 16), torch.tensor([[True] * 5, [True] * 4 + [False]]))
     >>> SAF(embedding_dim=16, sim_dim=8).eval()(images, captions).shape
@@ -32,17 +33,8 @@ class SAF(CrossAttention):
     Source: SGRAF (Diao et al., AAAI 2021), section 3.4.
     """
 
-    def __init__(
-        self,
-        embedding_dim: int = 1024,
-        sim_dim: int = 256,
-        smooth: float = 9.0,
-        regions: int = 36,
-        dropout: float = 0.4,
-        block: int | None = None,
-        recompute: bool = True,
-    ) -> None:
-        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block, recompute)
+    def __init__(self, embedding_dim: int = 1024, sim_dim: int = 256, **options: Any) -> None:
+        super().__init__(embedding_dim, sim_dim, **options)
         self.gate = nn.Linear(sim_dim, 1)
         self.norm = CaptionNorm(1)
         self.apply(initialise_linear)
@@ -103,7 +95,7 @@ class SGR(CrossAttention):
     Args: as `CrossAttention`, and
         steps: of reasoning, each with weights of its own.
 
-    >>> from daa.encoders.embedding import LocalFeatures
+    >>> from daa.embeddings import LocalFeatures
     >>> images = LocalFeatures(torch.rand(3, 36, 16), torch.ones(3, 36, dtype=torch.bool))
     >>> captions = LocalFeatures(torch.rand(2, 5, 16), torch.tensor([[True] * 5, [True] * 4 + [False]]))
     >>> SGR(embedding_dim=16, sim_dim=8).eval()(images, captions).shape
@@ -112,18 +104,8 @@ class SGR(CrossAttention):
     Source: SGRAF (Diao et al., AAAI 2021), section 3.3.
     """
 
-    def __init__(
-        self,
-        embedding_dim: int = 1024,
-        sim_dim: int = 256,
-        smooth: float = 9.0,
-        steps: int = 3,
-        regions: int = 36,
-        dropout: float = 0.4,
-        block: int | None = None,
-        recompute: bool = True,
-    ) -> None:
-        super().__init__(embedding_dim, sim_dim, smooth, regions, dropout, block, recompute)
+    def __init__(self, embedding_dim: int = 1024, sim_dim: int = 256, steps: int = 3, **options: Any) -> None:
+        super().__init__(embedding_dim, sim_dim, **options)
         self.steps = nn.ModuleList(GraphStep(sim_dim) for _ in range(steps))
         self.apply(initialise_linear)
 

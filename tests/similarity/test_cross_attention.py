@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from daa.encoders.alignment import CrossAttention
-from daa.encoders.cross_attention import SAF, SGR
-from daa.encoders.embedding import LocalFeatures, concatenate
+from daa.embeddings import LocalFeatures, concatenate
 from daa.encoders.local import Regions, WordGRU
 from daa.encoders.vocabulary import Vocabulary
 from daa.similarity import ensemble
-from tests.encoders.slow_cross_attention import slow_scores, unit
+from daa.similarity.cross_attention import CrossAttention
+from daa.similarity.sgraf import SAF, SGR
+from tests.similarity.slow_cross_attention import slow_scores, unit
 
 REGIONS, DIM, SIM = 5, 12, 7
 LENGTHS = (4, 1, 6, 4, 2, 4, 9)

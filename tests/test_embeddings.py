@@ -7,7 +7,8 @@ from PIL import Image
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
-from daa.encoders import Gaussian, LocalFeatures, PointSet, Vocabulary, build_model, concatenate, embed
+from daa.embeddings import Gaussian, LocalFeatures, PointSet, concatenate
+from daa.encoders import Vocabulary, build_model, embed
 from daa.similarity import max_cosine
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from daa.encoders.alignment import CrossAttention
-from daa.encoders.cross_attention import SAF
-from daa.encoders.embedding import LocalFeatures
+from daa.embeddings import LocalFeatures
+from daa.similarity.cross_attention import CrossAttention
+from daa.similarity.sgraf import SAF
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from daa.encoders.embedding import full_precision
-from daa.encoders.gaussian import Gaussian
+from daa.embeddings import Gaussian, PointSet, full_precision
 
 Matrix = TypeVar("Matrix", Tensor, np.ndarray)
 
@@ -190,6 +189,20 @@ def ensemble(scores_a: Matrix, scores_b: Matrix, *more: Matrix) -> Matrix:
                 f"{name}: expected the shape of scores_a, {tuple(scores_a.shape)}, got {tuple(scores.shape)}"
             )
     return sum(several[1:], start=several[0]) / len(several)
+
+
+class CosineSimilarity(nn.Module):
+    """`cosine_similarity` of Gaussians, as a part of a model."""
+
+    def forward(self, images: Gaussian, captions: Gaussian) -> Float[Tensor, "images captions"]:
+        return cosine_similarity(images, captions)
+
+
+class MaxCosineSimilarity(nn.Module):
+    """`max_cosine` of sets of points, as a part of a model."""
+
+    def forward(self, images: PointSet, captions: PointSet) -> Float[Tensor, "images captions"]:
+        return max_cosine(images.points, captions.points)
 
 
 def _distance_moments(images: Gaussian, captions: Gaussian) -> tuple[Tensor, Tensor]:
