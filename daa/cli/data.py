@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from daa.cli.command import Command
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -46,7 +48,7 @@ Mirror = Annotated[str | None, typer.Option(help="Base address that stands in fo
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
-@data.command()
+@data.command(cls=Command)
 def coco(
     to: To,
     subset: Annotated[
@@ -92,7 +94,7 @@ def coco(
     _run(get, to, command, verify, quiet, workers=workers, timeout=timeout, mirror=mirror)
 
 
-@data.command()
+@data.command(cls=Command)
 def flickr30k(
     to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
 ) -> None:
@@ -110,7 +112,7 @@ def flickr30k(
     _run(obtain_flickr30k, to, f"daa data flickr30k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
 
-@data.command()
+@data.command(cls=Command)
 def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False) -> None:
     """CUB Captions: the images (1.2 GB), and where captions and split are.
 
@@ -126,7 +128,7 @@ def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify =
     _run(obtain_cub, to, f"daa data cub --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
 
-@data.command()
+@data.command(cls=Command)
 def captions(
     to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
 ) -> None:
@@ -143,7 +145,7 @@ def captions(
     _run(obtain_captions, to, f"daa data captions --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
 
-@data.command(name="coco-5k")
+@data.command(name="coco-5k", cls=Command)
 def coco_5k(
     to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
 ) -> None:
@@ -162,7 +164,7 @@ def coco_5k(
     _run(obtain_coco_5k, to, f"daa data coco-5k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
 
-@data.command()
+@data.command(cls=Command)
 def features(
     config: Annotated[Path, typer.Argument(help="Configuration whose image encoder is one of torchvision's networks.")],
     to: Annotated[Path, typer.Option("--to", help="Folder of the features, and of a configuration that reads them.")],
