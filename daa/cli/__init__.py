@@ -47,7 +47,7 @@ def _options(
 
 @cache
 def _register() -> None:
-    from daa.cli.command import Command
+    from daa.cli.console import Command
     from daa.cli.data import data
     from daa.cli.demo import demo
     from daa.cli.relevance import relevance

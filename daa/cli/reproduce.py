@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from daa.cli.console import show
+
 if TYPE_CHECKING:
     from daa.reproduce.run import Job
     from daa.reproduce.tables import Row, Table
@@ -48,7 +50,6 @@ def reproduce(
 
         daa reproduce table1 --row "PCME-bert + DAA" --small
     """
-    from daa.cli.console import show
     from daa.files import check_writable
     from daa.reproduce.tables import find_table
 

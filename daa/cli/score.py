@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from daa.cli.command import takes
+from daa.cli.console import show, takes
 from daa.cli.inputs import Asked, check, read_corpus, read_systems, system_names
 from daa.names import closest
 
@@ -72,7 +72,6 @@ def score(asked: Asked) -> None:
     names = system_names(asked)
     outputs = outputs_of(asked)
 
-    from daa.cli.console import show
     from daa.evaluation import compare, evaluate
     from daa.evaluation.run import named_relevance
     from daa.files import provenance

@@ -125,7 +125,7 @@ def test_what_was_computed_is_shown_if_it_cannot_be_written_and_written_if_nobod
     assert (code, err) == (2, "error: No space left on device\n")
     assert "one on toy" in out
     (tmp_path / "out.csv").unlink()
-    monkeypatch.setattr("daa.cli.console.show", full)
+    monkeypatch.setattr("daa.cli.score.show", full)
     assert score(*options)[0] == 2
     assert (tmp_path / "out.csv").exists()
 
