@@ -9,7 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import daa
 from daa import distribution
@@ -152,3 +154,22 @@ def test_the_command_says_its_version(tmp_path):
         "import sys; from daa.cli import main; sys.argv = ['daa', '--version']; main()", cwd=tmp_path
     )
     assert said == f"daa-book {daa.__version__}\n"
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    scores = np.array([[0.9, 0.2, 0.4, 0.1], [0.1, 0.3, 0.8, 0.2]])
+    names = {"captions": ["a dog", "a hound", "a cat", "a car"], "image_of_caption": [0, 0, 1, 1], "scores": scores}
+    exec(blocks[0], names)
+    assert "| tfidf " in capsys.readouterr().out
+    batch = torch.rand(2, 2, requires_grad=True)
+    names |= {"train_corpus": names["corpus"], "images": [0, 1], "captions": [0, 2], "scores": batch}
+    exec(blocks[1], names | {"weight": 2.0, "contrastive_loss": batch.mean()})
+
+
+def test_type_checkers_see_the_names_of_an_installed_package():
+    assert (ROOT / "daa" / "py.typed").is_file()
+    assert (
+        "py.typed" in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["daa"]
+    )
