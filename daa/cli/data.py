@@ -105,7 +105,7 @@ def flickr30k(
 
     `load_corpus("flickr30k", split="test", root="data/flickr30k")` needs no image.
     """
-    from daa.datasets.obtain_others import obtain_flickr30k
+    from daa.datasets.obtain import obtain_flickr30k
 
     _run(obtain_flickr30k, to, f"daa data flickr30k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
@@ -121,7 +121,7 @@ def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify =
 
     `load_dataset("cub", split="train", root="data/cub")` reads it.
     """
-    from daa.datasets.obtain_others import obtain_cub
+    from daa.datasets.obtain import obtain_cub
 
     _run(obtain_cub, to, f"daa data cub --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
@@ -138,7 +138,7 @@ def captions(
 
     `load_corpus("coco", split="test", root="data/coco")` reads them.
     """
-    from daa.datasets.obtain_others import obtain_captions
+    from daa.datasets.obtain import obtain_captions
 
     _run(obtain_captions, to, f"daa data captions --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
@@ -157,7 +157,7 @@ def coco_5k(
 
         DAA_DATA=data daa score --scores scores.npy --corpus coco-5k
     """
-    from daa.datasets.obtain_others import obtain_coco_5k
+    from daa.datasets.obtain import obtain_coco_5k
 
     _run(obtain_coco_5k, to, f"daa data coco-5k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
 
@@ -221,8 +221,8 @@ def _run(
     mirror: str | None = None,
 ) -> None:
     """Get a data set and say what is there, or only check it."""
+    from daa.datasets.folder import verify
     from daa.datasets.transfer import Transfer
-    from daa.datasets.verify import verify
     from daa.files import check_writable
 
     check_writable("--to", to, folder=True)

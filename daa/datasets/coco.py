@@ -15,13 +15,17 @@ from PIL import Image
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageFiles, ImageTextDataset, data_root, first_file, image_paths
 from daa.datasets.caption_files import read_caption_files
-from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids, eccv_caption_truth
-from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths
-from daa.datasets.instances import instance_labels
+from daa.datasets.coco_annotations import (
+    coco_test_caption_ids,
+    coco_test_image_ids,
+    eccv_caption_truth,
+    instance_labels,
+)
+from daa.datasets.sources import SOURCES
 
-KARPATHY_URL = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+KARPATHY_URL = SOURCES["caption_datasets.zip"].url
 
 
 def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:

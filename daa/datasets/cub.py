@@ -12,9 +12,8 @@ from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageFiles, ImageTextDataset, data_root, first_file
 from daa.datasets.caption_files import read_lines
-from daa.datasets.folders import ImageFiles, data_root, first_file
 
 CLASS_FILES = {"train": "trainvalclasses.txt", "val": "trainvalclasses.txt", "test": "testclasses.txt"}
 SEEN_FILE = "seen_test_images.txt"

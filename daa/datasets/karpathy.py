@@ -14,10 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
-from daa.datasets.eccv import coco_test_caption_ids, eccv_caption_truth
-from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths, read_manifest
-from daa.datasets.instances import instance_labels
+from daa.datasets.base import ImageFiles, ImageTextDataset, data_root, first_file, image_paths
+from daa.datasets.coco_annotations import coco_test_caption_ids, eccv_caption_truth, instance_labels
+from daa.datasets.folder import read_manifest
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 SPLIT_SIZES = {

@@ -12,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageTextDataset, data_root
 from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
 from daa.datasets.feature_cache import write_features
-from daa.datasets.folders import data_root
 
 _KAGGLE = "SCAN's features: https://www.kaggle.com/datasets/kuanghueilee/scan-features"
 N_COMPARED = 32

@@ -15,17 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daa.datasets import load_corpus, load_dataset, receive, transfer
-from daa.datasets.download import DownloadError
-from daa.datasets.folders import ImageFiles
-from daa.datasets.obtain import obtain_coco
-from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
+from daa.datasets import load_corpus, load_dataset, resume, transfer
+from daa.datasets.base import ImageFiles
+from daa.datasets.folder import DownloadError, verify
+from daa.datasets.obtain import obtain_captions, obtain_coco, obtain_coco_5k, obtain_cub, obtain_flickr30k
 from daa.datasets.transfer import Transfer
-from daa.datasets.verify import verify
 from daa.reproduce.run import full_job, obtain
 from daa.reproduce.tables import find_table
 from daa.training.data import load_split
-from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish
+from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish, tarred
 
 IMAGES = "/images.cocodataset.org/"
 TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if split in ("train", "restval")]
@@ -34,8 +32,8 @@ TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if s
 @pytest.fixture(autouse=True)
 def published(server, monkeypatch):
     publish(server, monkeypatch)
-    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(receive, "CHUNK", 100)
+    monkeypatch.setattr(resume, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(resume, "CHUNK", 100)
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
 
 
@@ -208,7 +206,7 @@ def test_wrong_archives_are_refused(server, to, tmp_path):
     path = "/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
     right = server.files[path]
     server.files[path] = right[:-10] + b"0123456789"
-    with pytest.raises(DownloadError, match=r"caption_datasets.zip: expected sha256 .*thrown away"):
+    with pytest.raises(DownloadError, match=r"caption_datasets.zip: expected sha256:.*thrown away"):
         obtain_captions(to("all"))
     assert list((tmp_path / "all").iterdir()) == []
     server.files[path] = right
@@ -231,14 +229,14 @@ def test_space_is_checked_before_anything_is_asked_for(server, to, monkeypatch, 
 def test_a_disk_that_fills_up_among_the_images(server, to, tmp_path, monkeypatch):
     """Writing fails for a while, as on a full disk; afterwards the same command ends well."""
     full = threading.Event()
-    real = receive._append
+    real = resume.Resuming._append
 
-    def append(job, url, response, total):
-        if full.is_set() and job.target.suffix == ".jpg":
+    def append(download, *arguments):
+        if full.is_set() and download.target.suffix == ".jpg":
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(job, url, response, total)
+        real(download, *arguments)
 
-    monkeypatch.setattr(receive, "_append", append)
+    monkeypatch.setattr(resume.Resuming, "_append", append)
     full.set()
     with pytest.raises(DownloadError, match=r"the disk is full.*make room and the same command"):
         obtain_coco(to(), ["train"], subset=8, instances=False)
@@ -320,11 +318,7 @@ def test_cub_says_what_is_missing_and_loads(to, tmp_path):
 
 
 def test_coco_5k_files_are_checked(server, to, tmp_path):
-    from tests.datasets.fakes import tarred
-
     path = "/github.com/naver-ai/pcmepp/releases/download/v0.1.0/coco_annotations.tar.gz"
-    from daa.datasets.obtain_others import obtain_coco_5k
-
     right = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 25_000})
     for wrong in (b"<html>please log in</html>", b"", right[: len(right) // 2]):
         server.files[path] = wrong
