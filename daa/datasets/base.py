@@ -82,6 +82,21 @@ class ImageTextDataset(Dataset):
         return self.image(int(self.corpus.image_of_caption[c])), c
 
 
+@dataclass(frozen=True)
+class Split:
+    """What a reader gives: the captions of a split, and its images when they are asked for.
+
+    Args:
+        corpus: the captions and what is known to match.
+        find_images: gives `load_image` of `ImageTextDataset`; raises FileNotFoundError if images are missing.
+        transform: of `ImageTextDataset`, for what is no picture.
+    """
+
+    corpus: CaptionCorpus
+    find_images: Callable[[], Callable[[int], Any]]
+    transform: Callable[[Any], Tensor] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """Counts only some of the images that something opens."""

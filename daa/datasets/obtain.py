@@ -11,7 +11,7 @@ import numpy as np
 from daa.datasets.caption_files import read_lines
 from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
 from daa.datasets.folder import require_space
-from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_dataset, karpathy_files
+from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_files, read_karpathy
 from daa.datasets.sources import BY_HAND, MEAN_COCO_IMAGE, MEAN_PART_OF_DISK, SOURCES
 from daa.datasets.transfer import Transfer
 from daa.files import atomic_write
@@ -126,7 +126,7 @@ def obtain_flickr30k(transfer: Transfer) -> list[str]:
         to_do: list[str] = []
         try:
             for split in SPLITS:
-                paths = karpathy_dataset("flickr30k", split, folder).load_image.paths  # type: ignore[attr-defined]
+                paths = read_karpathy("flickr30k", split, folder).find_images().paths  # type: ignore[attr-defined]
                 images += [path.relative_to(folder).as_posix() for path in paths]
         except FileNotFoundError:
             images, to_do = [], _by_hand("flickr30k", folder)

@@ -288,7 +288,8 @@ def test_a_killed_process_leaves_a_part_to_go_on_from(there, server):
     folder = os.path.dirname(download.__file__)
     code = (  # the modules alone: the package would import torch
         "import sys, types; package = sys.modules['daa.datasets'] = types.ModuleType('daa.datasets'); "
-        f"package.__path__ = [{folder!r}]; from daa.datasets.download import fetch; fetch({url!r}, {str(path)!r})"
+        f"package.__path__ = [{folder!r}]; from daa.datasets.download import fetch; "
+        f"fetch({url!r}, {str(path)!r}, sha256={SHA256!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     part = path.with_name("a.bin.part")

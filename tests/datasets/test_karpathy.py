@@ -12,7 +12,8 @@ from tests.datasets.fakes import COCO, SIZES, TEST_IDS, coco_json, coco_name, fl
 
 @pytest.fixture
 def sizes(monkeypatch):
-    monkeypatch.setattr(karpathy, "SPLIT_SIZES", SIZES)
+    for name, of_splits in SIZES.items():
+        monkeypatch.setitem(karpathy.SPLIT_SIZES, name, of_splits)
     monkeypatch.setattr(karpathy, "coco_test_caption_ids", lambda: np.array(TEST_IDS))
 
 
