@@ -58,8 +58,11 @@ def locked(path: Path, stop: threading.Event, waiting: Callable[[], object] = la
                 continue
             except OSError:  # a file system without locks, as those of clusters may be: checksums must do
                 pass
-            if not (path.exists() and os.path.samestat(os.fstat(lock.fileno()), os.stat(path))):
-                continue  # removed while this process waited for it
+            try:
+                if not os.path.samestat(os.fstat(lock.fileno()), os.stat(path)):
+                    continue
+            except FileNotFoundError:  # removed while this process waited for it
+                continue
             try:
                 yield
             finally:

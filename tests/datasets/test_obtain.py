@@ -1,6 +1,7 @@
 """Whole data sets over a bad network: complete and verified, or a clear error and a state to go on from."""
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -341,6 +342,27 @@ def test_a_manifest_that_is_none(to, tmp_path):
         Path(tmp_path, "all", "daa-data.json").write_text(content)
         with pytest.raises(ValueError, match=r"daa-data.json: expected what `daa data` wrote; remove it"):
             verify(tmp_path / "all", "again")
+
+
+def test_what_earlier_versions_left_is_read(server, to, tmp_path):
+    """A manifest, and a part with the note beside it, as they were written from the first version on."""
+    folder = tmp_path / "coco"
+    content = jpeg(100)
+    (folder / "train2014").mkdir(parents=True)
+    (folder / TRAIN[0]).write_bytes(content)
+    entry = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest = {"dataset": "coco", "subsets": {"train": TRAIN[:1]}, "files": {TRAIN[0]: entry}}
+    (folder / "daa-data.json").write_text(json.dumps(manifest, indent=1))
+    assert "coco: 1 files, 0.0 MB, all as downloaded, 1 images of train" in verify(folder, "again")
+    path = "/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+    archive = server.files[path]
+    note = {"url": server.url + path, "validator": f'"{hashlib.md5(archive).hexdigest()}"'}
+    (folder / "caption_datasets.zip.part").write_bytes(archive[:500])
+    (folder / "caption_datasets.zip.part.json").write_text(json.dumps(note))
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    assert server.asked(path) == ["bytes=500-"]
+    assert IMAGES + TRAIN[0] not in [asked for asked, _ in server.requests]
+    assert load_dataset("coco", split="train", root=folder).corpus.n_images == 8
 
 
 @pytest.mark.parametrize(
