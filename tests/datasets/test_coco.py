@@ -215,11 +215,20 @@ def test_coco_dataset(made_up_coco, capfd):
 def test_coco_dataset_bad_input(made_up_coco):
     with pytest.raises(ValueError, match="captions_per_image: expected"):
         load_dataset("coco", root=made_up_coco, captions_per_image=0)
+    with pytest.raises(
+        ValueError, match=r"n_images: coco has no such option; it has split, .*, image_size, transform, aug"
+    ):
+        load_dataset("coco", root=made_up_coco, n_images=1)
+    with pytest.raises(
+        ValueError, match=r"image_size: coco has no such option; it has split, root, captions_per_image$"
+    ):
+        load_corpus("coco", root=made_up_coco, image_size=32)
     with pytest.raises(FileNotFoundError, match=r"captions_val2014.json: no such file; put"):
         load_dataset("coco", root=made_up_coco, split="val2014")
     (made_up_coco / "val2017" / f"{10:012d}.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"000000000010.jpg: no such image; 1 of the 2 images"):
         load_dataset("coco", root=made_up_coco)
+    assert load_corpus("coco", root=made_up_coco).n_captions == 4
     annotations = made_up_coco / "annotations" / "captions_val2017.json"
     one = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 5, "image_id": 1, "caption": "a"}]}
     others = [{"images": []}, {"annotations": [{"id": 5, "image_id": 1, "category_id": 1}]}]
