@@ -114,7 +114,7 @@ def flickr30k(asked: Fetch) -> None:
 
     `load_corpus("flickr30k", split="test", root="data/flickr30k")` needs no image.
     """
-    from daa.datasets.obtain_others import obtain_flickr30k
+    from daa.datasets.obtain import obtain_flickr30k
 
     _run(obtain_flickr30k, "flickr30k", asked)
 
@@ -131,7 +131,7 @@ def cub(asked: Fetch) -> None:
 
     `load_dataset("cub", split="train", root="data/cub")` reads it.
     """
-    from daa.datasets.obtain_others import obtain_cub
+    from daa.datasets.obtain import obtain_cub
 
     _run(obtain_cub, "cub", asked)
 
@@ -147,7 +147,7 @@ def captions(asked: Fetch) -> None:
 
     `load_corpus("coco", split="test", root="data/coco")` reads them.
     """
-    from daa.datasets.obtain_others import obtain_captions
+    from daa.datasets.obtain import obtain_captions
 
     _run(obtain_captions, "captions", asked)
 
@@ -165,7 +165,7 @@ def coco_5k(asked: Fetch) -> None:
 
         DAA_DATA=data daa score --scores scores.npy --corpus coco-5k
     """
-    from daa.datasets.obtain_others import obtain_coco_5k
+    from daa.datasets.obtain import obtain_coco_5k
 
     _run(obtain_coco_5k, "coco-5k", asked)
 
@@ -220,8 +220,8 @@ def features(
 
 def _run(get: Callable[[Transfer], list[str] | None], name: str, asked: Fetch, workers: int = 2) -> None:
     """Get a data set and say what is there, or only check it; `name` is the command's, with what it asks for."""
+    from daa.datasets.folder import verify
     from daa.datasets.transfer import Transfer
-    from daa.datasets.verify import verify
     from daa.files import check_writable
 
     check_writable("--to", asked.to, folder=True)
