@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.space import require_space
+from daa.datasets.folder import require_space
 from daa.files import atomic_write, write_json
 
 SAVE_EVERY = 64_000_000  # bytes; what an interruption can cost
