@@ -91,7 +91,7 @@ def test_a_shipped_configuration_is_found_by_name_from_anywhere(tmp_path, monkey
 def test_names_known_beforehand_are_those_that_are_made():
     from daa.datasets import load_corpus
     from daa.relevance import relevance_by_name
-    from daa.relevance.factory import _MAKERS
+    from daa.relevance.combined import _MAKERS
 
     assert set(RELEVANCES) == set(_MAKERS)
     with pytest.raises(ValueError, match="got 'tdidf'; did you mean tfidf"):

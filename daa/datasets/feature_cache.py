@@ -115,7 +115,7 @@ def _save(file: BinaryIO, notes: Path, state: dict[str, Any], done: int) -> None
 
 
 def _write_captions(folder: Path, split: str, corpus: CaptionCorpus) -> None:
-    order = np.argsort(corpus.image_of_caption, kind="stable")
+    order = corpus.captions_by_image.captions
     columns = {
         f"{split}_caps.txt": [" ".join(corpus.captions[c].split()) for c in order],
         f"{split}_ids.txt": corpus.image_ids[corpus.image_of_caption[order]].tolist(),

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from daa.corpus import CaptionCorpus
 from daa.datasets.base import Split, data_root
 from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
 from daa.datasets.feature_cache import write_features
@@ -73,7 +74,7 @@ def read_precomputed(
                 f"{captions_path.name}, got {len(rows)}; the two must be of one split"
             )
         row_of_image = np.unique(corpus.image_of_caption, return_index=True)[1]
-        _check_repeated(features_path, rows, corpus.image_of_caption, row_of_image)
+        _check_repeated(features_path, rows, corpus, row_of_image)
     if n_images is not None and n_images < corpus.n_images:
         corpus, row_of_image = corpus.select(slice(n_images)), row_of_image[:n_images]
     return Split(corpus, lambda: _find_features(features_path, row_of_image), _as_tensor)
@@ -157,11 +158,11 @@ def _captions_per_image(path: Path, n_captions: int, rows: np.ndarray | None, id
     return next((k for k in range(1, min(n, n_captions)) if not np.array_equal(rows[k], first)), n_captions)
 
 
-def _check_repeated(path: Path, rows: np.ndarray, image_of_caption: np.ndarray, row_of_image: np.ndarray) -> None:
+def _check_repeated(path: Path, rows: np.ndarray, corpus: CaptionCorpus, row_of_image: np.ndarray) -> None:
     """Some images' rows must be equal, and differ from the next image's: else images and captions are shifted."""
     images = np.unique(np.linspace(0, len(row_of_image) - 1, N_COMPARED).astype(int))
-    for image in images:
-        own = np.flatnonzero(image_of_caption == image)
+    for image in images.tolist():
+        own = corpus.captions_of_image(image)
         following = row_of_image[image + 1 : image + 2]
         if any(not np.array_equal(rows[own[0]], rows[k]) for k in own[1:]) or any(
             np.array_equal(rows[own[0]], rows[k]) for k in following
