@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
+from typer import Option
+
+from daa.cli.console import show, takes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from daa.reproduce.protocol import Cell
-    from daa.reproduce.tables import Table
-    from daa.training.config import Config
+    from daa.reproduce.reproduction import Reproduction
+    from daa.reproduce.tables import Row, Table
 
 
-def reproduce(
-    table: Annotated[str, typer.Argument(help="`table1` (MS-COCO), `table2` (CUB Captions) or `table3` (Flickr30K).")],
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The arguments and options of `daa reproduce`."""
+
+    table: Annotated[str, typer.Argument(help="`table1` (MS-COCO), `table2` (CUB Captions) or `table3` (Flickr30K).")]
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to its configurations, such as `train.precision=bf16`.")
-    ] = None,
+    ] = None
     row: Annotated[
-        str | None, typer.Option(help='Such as "PCME-bert + DAA" or pcme-bert+daa; without it the rows are listed.')
-    ] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the data sets; by default DAA_DATA.")] = None,
+        str | None, Option(help='Such as "PCME-bert + DAA" or pcme-bert+daa; without it the rows are listed.')
+    ] = None
+    root: Annotated[Path | None, Option(help="Folder of the data sets; by default DAA_DATA.")] = None
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the runs; by default runs/reproduce/TABLE, with -small for --small.")
-    ] = None,
+        Path | None, Option(help="Folder of the runs; by default runs/reproduce/TABLE, with -small for --small.")
+    ] = None
     results: Annotated[
         Path | None,
-        typer.Option(help="Folder of the record; by default `results`, and with --small the row's folder in --out."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it takes.")] = False,
-    small: Annotated[bool, typer.Option("--small", help="The same path in minutes on a CPU.")] = False,
-    images: Annotated[int | None, typer.Option(min=1, help="Training images with --small; by default 200.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and samples.")] = 0,
-    device: Annotated[str, typer.Option(help="`auto` (a GPU where there is one) or `cpu`.")] = "auto",
-    restart: Annotated[bool, typer.Option("--restart", help="Discard earlier runs in the folder.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
-) -> None:
+        Option(help="Folder of the record; by default `results`, and with --small the row's folder in --out."),
+    ] = None
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what it takes.")] = False
+    small: Annotated[bool, Option("--small", help="The same path in minutes on a CPU.")] = False
+    images: Annotated[int | None, Option(min=1, help="Training images with --small; by default 200.")] = None
+    seed: Annotated[int, Option(min=0, help="Of weights, batches and samples.")] = 0
+    device: Annotated[str, Option(help="`auto` (a GPU where there is one) or `cpu`.")] = "auto"
+    restart: Annotated[bool, Option("--restart", help="Discard earlier runs in the folder.")] = False
+    quiet: Annotated[bool, Option("--quiet", help="No progress.")] = False
+
+    @property
+    def changes(self) -> list[str]:
+        """All that its configurations are changed by."""
+        return [f"train.seed={self.seed}", f"train.device={self.device}", *(self.overrides or [])]
+
+
+@takes(Asked)
+def reproduce(asked: Asked) -> None:
     """Reproduce a row of the paper's tables: says what it takes, downloads, trains, evaluates, compares.
 
     Interrupted, the same command goes on where it stopped. The paper's numbers, ours and their difference go to
@@ -51,103 +66,82 @@ def reproduce(
 
         daa reproduce table1 --row "PCME-bert + DAA" --small
     """
-    from daa.cli.console import show
     from daa.files import check_writable
     from daa.reproduce.tables import find_table
 
-    say = Console(soft_wrap=True, highlight=False, markup=False).print
-    chosen = find_table(table)
-    if row is None:
-        if overrides:
-            raise ValueError(f"--row: expected one beside the overrides {', '.join(overrides)}")
-        show(_paper_table(chosen))
+    table = find_table(asked.table)
+    if asked.row is None:
+        if asked.overrides:
+            raise ValueError(f"--row: expected one beside the overrides {', '.join(asked.overrides)}")
+        show(_paper_table(table))
         return
-    which = chosen.row(row)
-    if images is not None and not small:
+    row = table.row(asked.row)
+    if asked.images is not None and not asked.small:
         raise ValueError("--images: expected --small with it; a row as it is takes all images")
-    folder = out or Path("runs/reproduce") / f"{chosen.name}{'-small' if small else ''}"
-    if results is None and not small:
-        results = Path("results")
-    if not dry_run:
-        check_writable("--out", folder, folder=True)
+    out = asked.out or Path("runs/reproduce") / f"{table.name}{'-small' if asked.small else ''}"
+    results = asked.results or (None if asked.small else Path("results"))
+    if not asked.dry_run:
+        check_writable("--out", out, folder=True)
         if results:
             check_writable("--results", results, folder=True)
-    changes = [f"train.seed={seed}", f"train.device={device}", *(overrides or [])]
-    if small:
-        from daa.reproduce.small import IMAGES, small_data, small_size
-
-        images = images or IMAGES
-        say(f"{chosen.title}, {which.name}, made small: the same path, numbers that compare with nothing.")
-        if dry_run:
-            say(small_data(chosen.protocol, root, images)[1])
-            say(f"{images} training images, a network with random weights, minutes on a CPU.")
-            return
-        prepared = small_size(chosen, which, root, folder, changes, images)
-        for note in (*prepared.small, f"Overrides: {' '.join(prepared.overrides)}"):
-            say(note)
-    else:
-        import os
-
-        import torch
-
-        from daa.reproduce.needs import needed_by, needed_lines, obtain
-        from daa.reproduce.reproduction import full_size
-
-        place = root or os.environ.get("DAA_DATA")
-        if not (dry_run or place):
-            raise ValueError("--root: expected the folder of the data sets, or the environment variable DAA_DATA")
-        prepared = full_size(chosen, which, Path(place or "data"), folder, changes)
-        say(f"{chosen.title}, {which.name}")
-        for line in needed_lines(needed_by(prepared)):
-            say(line)
-        for name, config in prepared.configs.items():
-            for line in _cost_lines(name, config, chosen.protocol):
-                say(line)
-        if dry_run:
-            return
-        if device == "auto" and not torch.cuda.is_available():
-            raise ValueError(
-                "--device: no GPU is here, and the hours above are those of one; --small runs the same path on a CPU, "
-                "and --device cpu insists"
-            )
-        for line in obtain(prepared, quiet):
-            say(f"By hand, {line}")
+    say = Console(soft_wrap=True, highlight=False, markup=False).print
+    reproduction = (_small if asked.small else _full)(asked, say, table, row, out)
+    if reproduction is None:
+        return
 
     from daa.reproduce.reproduction import reproduce as run
 
-    prepared = replace(prepared, results=results)
-    _, numbers = run(prepared, restart=restart, quiet=quiet)
-    show(_result_table(f"{chosen.title}, {which.name}", numbers, small))
-    say(f"record: {prepared.record}")
+    reproduction = replace(reproduction, results=results)
+    _, numbers = run(reproduction, restart=asked.restart, quiet=asked.quiet)
+    show(_result_table(f"{table.title}, {row.name}", numbers, asked.small))
+    say(f"record: {reproduction.record}")
 
 
-def _cost_lines(name: str, config: Config, protocol: str) -> list[str]:
-    """What one run takes, and why, a sentence a line."""
-    from daa.datasets.download import readable
-    from daa.reproduce.cost import GPUS, make_plan
+def _small(asked: Asked, say: Callable[[str], None], table: Table, row: Row, out: Path) -> Reproduction | None:
+    """The row made small; none in a dry run."""
+    from daa.reproduce.small import IMAGES, small_data, small_size
 
-    with Console(stderr=True).status(f"counting the operations of {name}"):
-        plan = make_plan(config, protocol)
-    lines = [f"{name}: {plan.parameters / 1e6:,.1f} million parameters"]
-    for stage in plan.stages:
-        lines.append(
-            f"  {stage.epochs} epochs = {stage.steps:,} steps of {plan.batch}; {stage.trained / 1e6:,.1f} million "
-            f"parameters trained; {stage.flops / 1e12:.2f} TFLOP a step, forward and backward; "
-            f"{readable(stage.state)} of weights, gradients and moments; {readable(stage.kept)} kept a step in float32"
+    images = asked.images or IMAGES
+    say(f"{table.title}, {row.name}, made small: the same path, numbers that compare with nothing.")
+    if asked.dry_run:
+        say(small_data(table.protocol, asked.root, images)[1])
+        say(f"{images} training images, a network with random weights, minutes on a CPU.")
+        return None
+    small = small_size(table, row, asked.root, out, asked.changes, images)
+    for note in (*small.small, f"Overrides: {' '.join(small.overrides)}"):
+        say(note)
+    return small
+
+
+def _full(asked: Asked, say: Callable[[str], None], table: Table, row: Row, out: Path) -> Reproduction | None:
+    """The row as the paper's, after what it takes was said; none in a dry run."""
+    import os
+
+    import torch
+
+    from daa.reproduce.cost import make_plan
+    from daa.reproduce.needs import needed_by, needed_lines, obtain
+    from daa.reproduce.reproduction import full_size
+
+    root = asked.root or os.environ.get("DAA_DATA")
+    if not (asked.dry_run or root):
+        raise ValueError("--root: expected the folder of the data sets, or the environment variable DAA_DATA")
+    full = full_size(table, row, Path(root or "data"), out, asked.changes)
+    say("\n".join([f"{table.title}, {row.name}", *needed_lines(needed_by(full))]))
+    for name, config in full.configs.items():
+        with Console(stderr=True).status(f"counting the operations of {name}"):
+            plan = make_plan(config, table.protocol)
+        say("\n".join([f"{name}: {plan.parameters / 1e6:,.1f} million parameters", *plan.lines()]))
+    if asked.dry_run:
+        return None
+    if asked.device == "auto" and not torch.cuda.is_available():
+        raise ValueError(
+            "--device: no GPU is here, and the hours above are those of one; --small runs the same path on a CPU, and "
+            "--device cpu insists"
         )
-    half = "" if plan.precision == "no" else f", half of what is kept since it is {plan.precision}"
-    lines.append(f"  memory: about {readable(plan.memory)} on the device{half}")
-    if plan.relevance:
-        lines.append(f"  relevance of the training captions: about {readable(plan.relevance)} of main memory, sparse")
-    for gpu in GPUS:
-        fits = "" if plan.memory < gpu.memory else f"; does not fit its {readable(gpu.memory)}, set train.chunks"
-        lines.append(
-            f"  {gpu.name}: {plan.hours(gpu):,.1f} hours = {plan.flops / 1e18:.2f} EFLOP at an assumed "
-            f"{plan.rate(gpu) / 1e12:g} TFLOP/s ({gpu.why}){fits}"
-        )
-    if plan.scoring_flops > 1e15:
-        lines.append(f"  scoring the test split: {plan.scoring_flops / 1e15:.1f} PFLOP more")
-    return lines
+    for line in obtain(full, asked.quiet):
+        say(f"By hand, {line}")
+    return full
 
 
 def _paper_table(table: Table) -> RichTable:

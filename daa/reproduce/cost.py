@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
+from rich.filesize import decimal
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -136,6 +137,33 @@ class Plan:
     def hours(self, gpu: Gpu) -> float:
         """Of training on one GPU, at the throughput that it is assumed to sustain; reading pictures not counted."""
         return self.flops / self.rate(gpu) / 3600
+
+    def lines(self) -> list[str]:
+        """What the run takes, and why, for people."""
+        lines = [
+            f"  {stage.epochs} epochs = {stage.steps:,} steps of {self.batch}; {stage.trained / 1e6:,.1f} million "
+            f"parameters trained; {stage.flops / 1e12:.2f} TFLOP a step, forward and backward; "
+            f"{decimal(stage.state)} of weights, gradients and moments; "
+            f"{decimal(int(stage.kept))} kept a step in float32"
+            for stage in self.stages
+        ]
+        half = "" if self.precision == "no" else f", half of what is kept since it is {self.precision}"
+        lines.append(f"  memory: about {decimal(int(self.memory))} on the device{half}")
+        if self.relevance:
+            lines.append(
+                f"  relevance of the training captions: about {decimal(self.relevance)} of main memory, sparse"
+            )
+        for gpu in GPUS:
+            fits = (
+                "" if self.memory < gpu.memory else f"; does not fit its {decimal(int(gpu.memory))}, set train.chunks"
+            )
+            lines.append(
+                f"  {gpu.name}: {self.hours(gpu):,.1f} hours = {self.flops / 1e18:.2f} EFLOP at an assumed "
+                f"{self.rate(gpu) / 1e12:g} TFLOP/s ({gpu.why}){fits}"
+            )
+        if self.scoring_flops > 1e15:
+            lines.append(f"  scoring the test split: {self.scoring_flops / 1e15:.1f} PFLOP more")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

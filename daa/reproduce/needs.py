@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from daa.datasets.download import readable
-from daa.datasets.obtain import obtain_coco
-from daa.datasets.obtain_others import obtain_cub, obtain_flickr30k
-from daa.datasets.registry import BY_HAND, SOURCES
+from rich.filesize import decimal
+
+from daa.datasets.obtain import obtain_coco, obtain_cub, obtain_flickr30k
+from daa.datasets.sources import BY_HAND, SOURCES
 from daa.datasets.transfer import Transfer
 from daa.reproduce.reproduction import Reproduction
 
@@ -83,9 +83,9 @@ def needed_lines(needed: Sequence[Needed]) -> list[str]:
     total = sum(one.n_bytes for one in needed)
     by_hand = sum(one.by_hand for one in needed)
     files = "1 download" if len(needed) == 1 else f"{len(needed)} downloads"
-    lines = [f"Needs {files}, {readable(total)} as far as sizes are published:"]
+    lines = [f"Needs {files}, {decimal(total)} as far as sizes are published:"]
     for one in needed:
-        size = f" ({readable(one.n_bytes)})" if one.n_bytes else ""
+        size = f" ({decimal(one.n_bytes)})" if one.n_bytes else ""
         where = f": {one.where}" if one.where else ""
         lines.append(f"  {'by hand: ' if one.by_hand else ''}{one.what}{size}{where}")
     if by_hand:
