@@ -12,7 +12,8 @@ from daa.scores import check_matrix_file
 
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
-    from daa.metrics.inputs import Blocks
+    from daa.evaluation import EmbeddingScores
+    from daa.matrix import ArrayMatrix, Matrix
 
 
 def check_typed(
@@ -72,10 +73,10 @@ def read_corpus(
 
 def read_systems(
     files: list[Path], images: Path | None, captions: Path | None, similarity: str, key: str | None
-) -> list[Blocks]:
+) -> list[ArrayMatrix] | list[EmbeddingScores]:
     """Matrices of unknown orientation, or `EmbeddingScores`."""
     from daa.evaluation import EmbeddingScores
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import ArrayMatrix
     from daa.scores import read_matrix
 
     if (images is None) != (captions is None) or bool(files) == (images is not None):
@@ -87,7 +88,7 @@ def read_systems(
     if images is not None and captions is not None:
         embeddings = (read_matrix(images, key, "images"), read_matrix(captions, key, "captions"))
         return [EmbeddingScores(*embeddings, similarity)]
-    return [Blocks(read_matrix(file, key), f"scores {file}") for file in files]
+    return [ArrayMatrix(read_matrix(file, key), f"scores {file}") for file in files]
 
 
 def system_names(names: list[str] | None, files: list[Path], ensemble: bool) -> list[str]:
@@ -106,9 +107,9 @@ def system_names(names: list[str] | None, files: list[Path], ensemble: bool) -> 
     return chosen
 
 
-def oriented(system: Blocks, texts: CaptionCorpus, orientation: str, notes: Console) -> Blocks:
+def oriented(system: ArrayMatrix | EmbeddingScores, texts: CaptionCorpus, orientation: str, notes: Console) -> Matrix:
     from daa.evaluation import EmbeddingScores
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import ArrayMatrix
     from daa.scores import orient
 
     shape = (texts.n_images, texts.n_captions)
@@ -120,7 +121,7 @@ def oriented(system: Blocks, texts: CaptionCorpus, orientation: str, notes: Cons
                 f"{system.shape[0]} and {system.shape[1]}{swapped}"
             )
         return system
-    matrix, transposed = orient(system.matrix, shape, orientation, system.argument, f"the corpus {texts.name}")
+    matrix, transposed = orient(system.array, shape, orientation, system.argument, f"the corpus {texts.name}")
     if transposed:
         notes.print(f"{system.argument}: rows are captions, columns are images; transposed", soft_wrap=True)
     elif orientation == "auto" and texts.n_images == texts.n_captions:
@@ -128,4 +129,4 @@ def oriented(system: Blocks, texts: CaptionCorpus, orientation: str, notes: Cons
             f"{system.argument}: square; rows are taken as images, unless --orientation t2i",
             soft_wrap=True,
         )
-    return Blocks(matrix, system.argument)
+    return ArrayMatrix(matrix, system.argument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from daa.cli.inputs import check_typed, oriented, read_corpus, read_systems, sys
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
     from daa.evaluation import Comparison, Report
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import Matrix
 
 PathList = list[Path] | None
 NameList = list[str] | None
@@ -67,11 +68,16 @@ def score(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random queries.")] = 0,
     engine: Annotated[
-        str, typer.Option(help="Where blocks of queries are ranked: `local`, or `dask` for a cluster; same numbers.")
+        str,
+        typer.Option(
+            help="Where blocks of queries are ranked: `local`, or `dask` for several processes; same numbers."
+        ),
     ] = "local",
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Address of a running Dask scheduler, tcp://host:port; else a cluster on this machine."),
+        typer.Option(
+            help="Address of a running Dask scheduler, tcp://host:port; else processes on this machine, one a core."
+        ),
     ] = None,
     asp_ties: Annotated[str, typer.Option(help="Ties in ASP: average, competition, ordinal or expected.")] = "average",
     hit_ties: Annotated[
@@ -134,14 +140,17 @@ def score(
     files = scores or []
     kinds = [kind for kind in dict.fromkeys(relevance or ["tfidf"]) if kind != "none"]
     check_typed(files, images, captions, caption_file, image_ids, corpus, kinds, similarity, engine)
+    if scheduler is not None and engine != "dask":
+        raise ValueError('scheduler: expected one with engine "dask" only')
+    workers = (scheduler or os.cpu_count()) if engine == "dask" else None
     outputs = {"--json": json, "--csv": csv, "--markdown": markdown, "--latex": latex, "--html": html}
     inputs = [*files, *(one for one in (images, captions, caption_file, image_ids) if one)]
     _check_outputs({option: path for option, path in outputs.items() if path is not None}, inputs)
 
     from daa.cli.console import show
     from daa.evaluation import EnsembleScores, compare, evaluate
-    from daa.evaluation.engine import open_engine
-    from daa.evaluation.run import named_relevance
+    from daa.evaluation.matrices import named_relevance
+    from daa.evaluation.workers import open_workers
     from daa.files import provenance
     from daa.relevance import relevance_by_name
 
@@ -163,11 +172,11 @@ def score(
     made_by = provenance()
     reports = []
     with (
-        open_engine(engine, scheduler) as run,
+        open_workers(workers) as executor,
         Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress,
     ):
         task = progress.add_task("relevance", total=None)
-        by_name = named_relevance([one.fit(texts) for one in chosen], queries is not None or engine != "local")
+        by_name = named_relevance([one.fit(texts) for one in chosen])
         total = len(systems) * sum(min(n, queries or n) for n in (texts.n_images, texts.n_captions))
         progress.update(task, description="ranking", total=total)
         for system_name, system in zip(names, systems, strict=True):
@@ -183,7 +192,7 @@ def score(
                 progress=lambda n_queries: progress.advance(task, n_queries),
                 queries=queries,
                 seed=seed,
-                engine=run,
+                workers=executor,
             )
             report = report.with_intervals() if intervals else report
             reports.append(replace(report, provenance=made_by))
@@ -224,7 +233,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _write_page(
-    path: Path, result: Report | Comparison, systems: list[Blocks], texts: CaptionCorpus, relevance: dict[str, Blocks]
+    path: Path, result: Report | Comparison, systems: list[Matrix], texts: CaptionCorpus, relevance: dict[str, Matrix]
 ) -> None:
     from daa.evaluation.page import evaluation_page
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 
 from daa.compiled import njit
-from daa.metrics.inputs import Positives
+from daa.metrics.truth import Positives
 
 HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 
