@@ -16,11 +16,9 @@ from daa.evaluation.tables import Measurement
 from daa.evaluation.workers import Workers, open_workers, runner_on
 from daa.matrix import ImagesByCaptions, Matrix, as_matrix, by_query, check_shape
 from daa.metrics.metric import Metric, metric_of, standard_metrics, totals
-from daa.metrics.placement import HIT_POLICIES
 from daa.metrics.queries import Pass, Runner, one_after_another, per_query
 from daa.metrics.truth import Labels, Positives
-from daa.names import DIRECTIONS
-from daa.ranks import TIE_POLICIES
+from daa.names import DIRECTIONS, HIT_POLICIES, TIE_POLICIES
 
 PerQuery = dict[str, dict[tuple[str, str], np.ndarray]]  # by direction, and by name of a number and what judges it
 

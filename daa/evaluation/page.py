@@ -88,7 +88,7 @@ def _pairs(
     generator = np.random.default_rng(seed)
     evaluated = report.queries.get("i2t", np.arange(corpus.n_images))
     images = generator.choice(evaluated, min(N_IMAGES, len(evaluated)), replace=False)
-    own = [np.flatnonzero(corpus.image_of_caption == image) for image in images]
+    own = [corpus.captions_of_image(image) for image in images.tolist()]
     anywhere = generator.integers(0, corpus.n_captions, size=(len(images), N_PAIRS_EACH))
     captions = [np.concatenate(pair) for pair in zip(own, anywhere, strict=True)]
     matches = np.concatenate([corpus.image_of_caption[c] == image for image, c in zip(images, captions, strict=True)])
@@ -166,11 +166,9 @@ def best_and_worst(
     numbers = np.arange(len(values)) if queries is None else queries
     valued = np.flatnonzero(np.isfinite(values))
     order = valued[np.argsort(-values[valued], kind="stable")]
-    captions_of = np.argsort(corpus.image_of_caption, kind="stable")
-    starts = np.searchsorted(corpus.image_of_caption[captions_of], np.arange(corpus.n_images + 1))
 
     def image_text(image: int, most: int) -> str:
-        own = captions_of[starts[image] : starts[image + 1]][:most]
+        own = corpus.captions_of_image(image)[:most]
         return f"image {corpus.image_ids[image]}, of which people say: " + " / ".join(corpus.captions[c] for c in own)
 
     truths = {name: truth.positives_of(direction) for name, truth in corpus.all_truths().items()}

@@ -14,8 +14,9 @@ from torch import Tensor
 from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions
 from daa.metrics.metric import Metric, standard
-from daa.metrics.placement import HIT_POLICIES, check_hit_policy
+from daa.metrics.placement import check_hit_policy
 from daa.metrics.queries import QueryBlock, reduce, values_of
+from daa.names import HIT_POLICIES
 
 ZETAS = (0, 1, 2)
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from daa.ranks import _treecode as treecode
 from daa.ranks import soft, soft_ranks
 from tests.oracles import slow_ranks, slow_soft_ranks
 
@@ -94,6 +95,86 @@ def test_rows_of_any_length_and_spread(n, temperature):
     torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-12 / temperature)
 
 
+def rows_of_many_kinds(dtype):
+    """Long rows: cosines, ties, clusters with outliers, all equal, and two far heaps."""
+    generator = torch.Generator().manual_seed(0)
+    n = 1100
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    points = torch.nn.functional.normalize(normal(n, 64), dim=-1)
+    cosines = points[:3] @ points.T
+    ties = (normal(3, n) * 3).round() / 10
+    clusters = normal(3, n) * 1e-4
+    clusters[:, :5] += 100 * normal(3, 5)
+    heaps = torch.cat([normal(1, 500) * 0.01, 5 + normal(1, 600) * 0.01], dim=1)
+    return torch.cat([cosines, ties, clusters, torch.full((1, n), -0.7, dtype=torch.float64), heaps]).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-3, 0.005, 0.05, 1.0, 30.0])
+def test_the_treecode_keeps_within_its_bound_of_all_pairs(dtype, temperature):
+    values = rows_of_many_kinds(dtype)
+    narrow = ((values.amax(-1) - values.amin(-1)) / temperature) <= soft.NARROW[dtype]
+    values = values[narrow]
+    assert len(values) >= 8
+    assert soft._is_linear(values, temperature)
+    weight = torch.randn(values.shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    exact = values.double()
+    ranks = in_plain_torch(exact, temperature)
+    _, reach = treecode.nodes_and_reach(dtype)
+    near = torch.stack([((row[:, None] - row).abs() <= 2 * (reach + 1) * temperature).sum(-1) for row in exact])
+    pair, rounding = (1e-8, 2**-23) if dtype == torch.float32 else (1e-13, 1e-13)
+    bound = pair * near + values.shape[1] * np.exp(-2 * reach) + rounding * ranks
+    gradients = gradient(lambda v: in_plain_torch(v, temperature), exact, weight.double())
+    largest = weight.double().abs().amax() * near / temperature
+    for ours, ours_backward in (
+        (soft_ranks(values, temperature), gradient(lambda v: soft_ranks(v, temperature), values, weight)),
+        (
+            treecode.in_torch(values, temperature, treecode.cells_needed(values, temperature)),
+            treecode.in_torch(values, temperature, treecode.cells_needed(values, temperature), weight),
+        ),
+    ):
+        assert ours.dtype == dtype
+        assert ((ours.double() - ranks).abs() <= bound).all()
+        error = (ours_backward.double() - gradients).abs()
+        assert (error <= 2 * pair * largest + rounding * 4 * (gradients.abs() + 1)).all()
+
+
+def test_long_rows_that_are_too_wide_for_cells_take_all_pairs():
+    values = rows_of_many_kinds(torch.float64)[6:9]
+    assert not soft._is_linear(values, 1e-5)
+    torch.testing.assert_close(soft_ranks(values, 1e-5), in_plain_torch(values, 1e-5), rtol=1e-12, atol=0)
+
+
+def test_gradcheck_of_the_treecode(monkeypatch):
+    monkeypatch.setitem(soft.LONG, torch.float64, 1)
+    values = torch.randn(2, 3, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for temperature in (0.05, 1.0):
+        assert soft._is_linear(values.detach()[0], temperature)
+        assert torch.autograd.gradcheck(lambda v, t=temperature: soft_ranks(v, t), (values,))
+
+
+@given(arrays(np.float64), st.sampled_from([0.01, 0.3, 2.0]), st.integers(0, 9))
+def test_the_treecode_of_short_rows_too(values, temperature, seed):
+    rows = torch.from_numpy(values).reshape(-1, values.shape[-1])
+    weight = torch.randn(rows.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    np.testing.assert_allclose(soft._linear(rows, temperature), in_plain_torch(rows, temperature), rtol=1e-12)
+    expected = gradient(lambda v: in_plain_torch(v, temperature), rows, weight)
+    np.testing.assert_allclose(soft._linear(rows, temperature, weight), expected, atol=1e-12 / temperature)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_long_row_that_is_not_finite_gets_nan(bad):
+    values = torch.randn(3, 900, generator=torch.Generator().manual_seed(0))
+    clean = soft_ranks(values, 0.01)
+    values[1, 5] = bad
+    result = soft_ranks(values, 0.01, check_finite=False)
+    assert result[1].isnan().all()
+    torch.testing.assert_close(result[[0, 2]], clean[[0, 2]], rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("block", [1, 50, 1000, soft.BLOCK])
 @pytest.mark.parametrize("shape", [(5, 9), (1, 1), (3, 40)])
 def test_the_torch_operations_for_other_devices_agree_with_the_kernels(shape, block, monkeypatch):
@@ -155,7 +236,7 @@ RUN = """
 import hashlib, torch
 from daa.ranks import soft_ranks
 torch.set_num_threads({threads})
-values = torch.randn(301, 203, generator=torch.Generator().manual_seed(0)).requires_grad_()
+values = torch.randn(301, {n}, generator=torch.Generator().manual_seed(0)).requires_grad_()
 result = soft_ranks(values, {temperature})
 result.square().sum().backward()
 bits = result.detach().numpy().tobytes() + values.grad.numpy().tobytes()
@@ -163,15 +244,15 @@ digest = hashlib.sha256(bits).hexdigest()
 """
 
 
-@pytest.mark.parametrize("temperature", [0.01, 1e-4])
-def test_the_same_bits_for_any_number_of_threads(temperature, monkeypatch):
+@pytest.mark.parametrize(("n", "temperature"), [(203, 0.01), (203, 1e-4), (803, 0.01)])
+def test_the_same_bits_for_any_number_of_threads(n, temperature, monkeypatch):
     monkeypatch.setattr(soft, "PAIRS_WORTH_A_THREAD", 100_000)
     threads_before = torch.get_num_threads()
     digests = set()
     try:
         for threads in (1, 2, 3, 7, 2):
             scope: dict = {}
-            exec(RUN.format(threads=threads, temperature=temperature), scope)
+            exec(RUN.format(threads=threads, n=n, temperature=temperature), scope)
             digests.add(scope["digest"])
     finally:
         torch.set_num_threads(threads_before)
