@@ -12,8 +12,8 @@ from torch import Tensor
 from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions, as_matrix, by_query
 from daa.metrics.metric import Metric, standard, zero
-from daa.metrics.queries import QueryBlock, Ranges, check_k, reduce, values_of
-from daa.ranks import TIE_POLICIES
+from daa.metrics.queries import QueryBlock, check_k, reduce, values_of
+from daa.names import TIE_POLICIES, check_name
 
 
 def average_semantic_precision(
@@ -148,26 +148,28 @@ def asp_at_k_chance(n_candidates: int, k: int) -> float:
 
 def asp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """ASP against the relevance of this name."""
-    by_score, by_relevance = _ranges(queries, by, ties)
+    check_name("ties", ties, TIE_POLICIES)
+    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
     if ties == "competition":
         by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
-    with threads_for(queries.scores.size):
+    with threads_for(queries.rows().size):
         if ties == "expected":
-            return _expected_ratio(*by_score, *by_relevance, _harmonic_numbers(queries.scores.shape[1]))
+            return _expected_ratio(*by_score, *by_relevance, _harmonic_numbers(queries.rows().shape[1]))
         return _mean_ratio(*by_score, *by_relevance)
 
 
 def asp_above_chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """ASP corrected for the mean ASP of all orders of the candidates."""
     chance = _chance(queries, by, ties)
-    return (queries.once(asp, by, ties) - chance) / (1 - chance)
+    return (queries.values(asp, by, ties) - chance) / (1 - chance)
 
 
 def asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
     """ASP@K against the relevance of this name."""
-    n = queries.scores.shape[1]
-    by_score, by_relevance = _ranges(queries, by, ties)
-    with threads_for(queries.scores.size):
+    n = queries.rows().shape[1]
+    check_name("ties", ties, TIE_POLICIES)
+    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
+    with threads_for(queries.rows().size):
         if ties == "expected":
             return _expected_top_ratio(*by_score, *by_relevance, min(k, n), _harmonic_numbers(n))
         return _mean_top_ratio(*by_score, *by_relevance, min(k, n), ties == "competition")
@@ -180,27 +182,19 @@ standard(
 )
 
 
-def _ranges(queries: QueryBlock, by: str, ties: str) -> tuple[Ranges, Ranges]:
-    """Tie groups by score and by relevance."""
-    if ties not in TIE_POLICIES:
-        raise ValueError(f"ties: expected one of {', '.join(TIE_POLICIES)}, got {ties!r}")
-    ordinal = ties == "ordinal"
-    return queries.score_ranges(ordinal), queries.relevance_ranges(by, ordinal)
-
-
 def _chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     r"""The mean ASP of all orders of the candidates against the relevance of this name.
 
     An item of relevance rank r, whole or half, expects $\frac1n (\frac{m(m+1)}{2r} + r (H_n - H_m))$, m = floor(r).
     """
-    n_queries, n = queries.scores.shape
+    n_queries, n = queries.rows().shape
     if ties in ("expected", "ordinal"):
         return np.full(n_queries, asp_chance(n))
     twice = np.arange(1, 2 * n + 1)
     harmonic = _harmonic_numbers(n)
     expected = ((twice // 2) * (twice // 2 + 1) / twice + twice / 2 * (harmonic[n] - harmonic[twice // 2])) / n
     table = np.concatenate([[0.0], expected])
-    first, last = queries.relevance_ranges(by)
+    first, last = queries.ranges(by)
     with threads_for(first.size):
         return _mean_of_table(first, last if ties == "average" else first, table)
 
