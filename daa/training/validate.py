@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from daa.datasets.base import ImageInputs
 from daa.embeddings import Gaussian
 from daa.encoders.embed import embed_captions, embed_images, score_dataset
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
 from daa.metrics import average_semantic_precision, recall_at_k
 
