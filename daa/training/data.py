@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from daa.datasets import load_dataset
-from daa.datasets.base import ImageTextDataset
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs, ImageTextDataset
 from daa.relevance import Relevance, relevance_by_name
 from daa.training.config import Config, DataConfig
 

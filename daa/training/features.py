@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageInputs, ImageTextDataset
+from daa.datasets.download import fetch
 from daa.datasets.feature_cache import write_features
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import build_image_encoder
+from daa.encoders.pretrained import fetching_by
 from daa.training.config import Config
 from daa.training.data import load_split
 from daa.training.seeds import reproducible, seed_everything
@@ -81,7 +82,7 @@ def cache_features(
     name = config.encoders.image
     if config.finetune.epochs:
         raise ValueError("finetune.epochs: expected 0, since an encoder whose features are kept cannot be fine-tuned")
-    with reproducible():
+    with reproducible(), fetching_by(fetch):
         seed_everything(config.train.seed, "weights")
         encoder = build_image_encoder(name, config.encoders.embedding_dim, config.encoders.image_options)
     if not hasattr(encoder, "body_features"):

@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs
+from daa.datasets.download import fetch
 from daa.encoders.model import Model, build_model
+from daa.encoders.pretrained import fetching_by
 from daa.encoders.vocabulary import Vocabulary
 from daa.training.config import Config
 
@@ -22,15 +24,16 @@ def first_embeddings(model: Model, data: ImageInputs) -> tuple[Any, Any]:
 
 
 def new_model(config: Config, vocabulary: Vocabulary) -> Model:
-    """The untrained model of a configuration."""
+    """The untrained model of a configuration; weights it names are got as data sets are, from a mirror for instance."""
     encoders = config.encoders
-    return build_model(
-        encoders.image,
-        encoders.text,
-        vocabulary,
-        encoders.embedding_dim,
-        encoders.image_options,
-        encoders.text_options,
-        encoders.similarity,
-        encoders.similarity_options,
-    )
+    with fetching_by(fetch):
+        return build_model(
+            encoders.image,
+            encoders.text,
+            vocabulary,
+            encoders.embedding_dim,
+            encoders.image_options,
+            encoders.text_options,
+            encoders.similarity,
+            encoders.similarity_options,
+        )

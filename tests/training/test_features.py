@@ -11,10 +11,12 @@ import torch
 
 import daa.cli
 from daa.datasets import load_dataset
+from daa.encoders.vocabulary import Vocabulary
 from daa.training.data import load_split
 from daa.training.features import cache_features
 from daa.training.load import load_config
 from daa.training.loop import load_run, train
+from daa.training.models import new_model
 
 SMALL = [
     "data.options={n_images: 12}",
@@ -49,6 +51,15 @@ def test_kept_features_are_those_of_the_run(tmp_path: Path) -> None:
             expected = encoder.body_features(dataset.image(i)[None])[0]
         torch.testing.assert_close(stored.image(i), expected, rtol=1e-4, atol=1e-4)
     assert stored.corpus.captions == dataset.corpus.captions
+
+
+def test_weights_are_asked_for_where_the_data_sets_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAA_MIRROR", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    config = load_config(overrides=[*SMALL, "encoders.image_options={weights: IMAGENET1K_V1}"])
+    for start in (lambda: cache_features(config, tmp_path / "features"), lambda: new_model(config, Vocabulary(["a"]))):
+        with pytest.raises(FileNotFoundError, match=r"none to be had \(http://127\.0\.0\.1:9/download\.pytorch\.org/"):
+            start()
 
 
 def test_an_interrupted_cache_goes_on_and_a_foreign_one_is_refused(

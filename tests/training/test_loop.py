@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 
 import daa.training.loop as loop
 from daa.datasets import load_dataset
+from daa.datasets.base import ImageInputs
 from daa.encoders.embed import embed_dataset
-from daa.encoders.inputs import ImageInputs
 from daa.relevance import TfidfRelevance
 from daa.training.checkpoint import load_checkpoint
 from daa.training.config import Config

@@ -11,8 +11,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs, ImageTextDataset
 from daa.encoders.vocabulary import Vocabulary
 from daa.relevance import TfidfRelevance
 from daa.training.batches import Batch, Batches
