@@ -40,6 +40,7 @@ from daa.training.objective import Objective
 from daa.training.optim import build_optimizer, rate, set_rate
 from daa.training.progress import Board, TrainingProgress, require_tensorboard
 from daa.training.run import RunFolder, read_record
+from daa.training.section import checked
 from daa.training.seeds import reproducible, seed_everything
 from daa.training.stages import Stage, Verdicts, stages
 from daa.training.validate import validate
@@ -55,7 +56,7 @@ def train(
     or another torch sum in another order.
 
     Args:
-        config: see `daa.training.load.load_config`.
+        config: see `daa.training.config.load_config`.
         out: folder of the run.
         data: the splits, if they are at hand already.
         restart: discard an earlier run in the folder.
@@ -273,12 +274,9 @@ def load_run(out: str | Path, which: str = "best") -> tuple[Model, Config]:
         out: folder of the run.
         which: "best" (highest rsum on the validation split) or "last".
     """
-    from omegaconf import OmegaConf
-
     read_record(out)
     tensors, header = load_checkpoint(Path(out) / f"{which}.safetensors")
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
-    assert isinstance(config, Config)
+    config = checked(Config, header["config"])
     with without_pretrained():  # all weights are in the checkpoint
         model = new_model(config, Vocabulary(header["vocabulary"]))
     model.load_state_dict(part(tensors, "model"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from daa.training.config import Config, OptimConfig, finetune_optim
+from daa.training.config import Config, OptimConfig
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,14 @@ class Stage:
 def stages(config: Config, steps_per_epoch: int) -> list[Stage]:
     """The stages of a run, one or two.
 
-    >>> config = Config()
-    >>> config.finetune.epochs = 5
+    >>> config = Config().with_(finetune={"epochs": 5})
     >>> [(stage.first, stage.end, stage.frozen) for stage in stages(config, steps_per_epoch=2)]
     [(0, 20, True), (20, 30, False)]
     """
     first, more = config.train.epochs * steps_per_epoch, config.finetune.epochs * steps_per_epoch
     if not more:
         return [Stage(0, 0, first, config.optim, None)]
-    return [Stage(0, 0, first, config.optim, True), Stage(1, first, first + more, finetune_optim(config), False)]
+    return [Stage(0, 0, first, config.optim, True), Stage(1, first, first + more, config.finetune_optim(), False)]
 
 
 class Verdicts:

@@ -16,9 +16,8 @@ from daa.encoders.embed import embed_dataset
 from daa.encoders.inputs import ImageInputs
 from daa.relevance import TfidfRelevance
 from daa.training.checkpoint import load_checkpoint
-from daa.training.config import Config
+from daa.training.config import Config, load_config
 from daa.training.data import TrainingData
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
 from daa.training.run import read_log
 from tests.training.tiny import tiny_config, tiny_data

@@ -13,8 +13,7 @@ from safetensors.torch import load_file
 
 import daa.training.loop as loop
 from daa.encoders.image import ConvSmall
-from daa.training.config import OptimConfig
-from daa.training.load import load_config
+from daa.training.config import OptimConfig, load_config
 from daa.training.loop import train
 from daa.training.run import read_log
 from daa.training.stages import Verdicts
@@ -137,18 +136,19 @@ def test_a_plateau_is_what_torch_takes_for_one() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("finetune.optim={lrr: 1}", "finetune.optim: expected keys of optim, got 'lrr'; did you mean lr?"),
+        ("finetune.optim={lrr: 1}", "unknown key finetune.optim.lrr; did you mean finetune.optim.lr?"),
         ("finetune.optim={lr: fast}", "finetune.optim.lr: expected a number, got 'fast'"),
         ("finetune.optim={schedule: cosin}", "finetune.optim.schedule: expected one of .*; did you mean cosine?"),
         ("finetune.start=first", "finetune.start: expected one of last, best"),
         ("loss.warmup_epochs=1", "loss.warmup_epochs: expected loss.kind triplet"),
         ("data.augment=flip", "data.augment: expected one of none, crop-flip"),
+        ("data.shift=1 data.augment=erase", "data.shift: expected 0 beside data.augment erase, got 1"),
         ("optim.factor=1", "optim.factor: expected a number below 1"),
     ],
 )
 def test_one_clear_line(override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        load_config(overrides=[override])
+        load_config(overrides=override.split() if override.startswith("data.shift") else [override])
 
 
 def test_unknown_options_of_an_optimizer(tmp_path: Path) -> None:

@@ -16,10 +16,9 @@ from daa.encoders.inputs import ImageInputs
 from daa.encoders.vocabulary import Vocabulary
 from daa.relevance import TfidfRelevance
 from daa.training.batches import Batch, Batches
-from daa.training.config import Config
+from daa.training.config import Config, load_config
 from daa.training.data import TrainingData
 from daa.training.gradients import Gradients
-from daa.training.load import load_config
 from daa.training.models import new_model
 from daa.training.objective import Objective
 
