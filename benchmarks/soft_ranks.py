@@ -112,7 +112,9 @@ def main() -> None:
         min(rows, key=lambda row: abs(row["n"] - 2048)),
         rows[-1],
     )
-    exponent = math.log(last["linear seconds"] / first["linear seconds"]) / math.log(last["n"] / first["n"])
+    exponent = None
+    if last["n"] > first["n"]:
+        exponent = math.log(last["linear seconds"] / first["linear seconds"]) / math.log(last["n"] / first["n"])
     content = {
         "what": f"DAA loss forwards and backwards, N x N cosines, float32, temperature {TEMPERATURE}, {asked.device}",
         "rows": rows,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -59,6 +60,37 @@ class Truth:
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:
         """The truth among some images and some captions; what is left out no longer counts in any R."""
         return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions])
+
+
+class CaptionsByImage(NamedTuple):
+    """Which captions each image has, as a compressed sparse row structure that compiled kernels can take.
+
+    Args:
+        indptr: int64 [images + 1]; image i owns the entries indptr[i] to indptr[i + 1].
+        captions: int64 [captions], indices of captions, image by image, ascending within an image.
+    """
+
+    indptr: np.ndarray
+    captions: np.ndarray
+
+    @classmethod
+    def group(cls, image_of_caption: np.ndarray) -> CaptionsByImage:
+        """Group captions by their images.
+
+        >>> CaptionsByImage.group(np.array([0, 1, 0])).of(0).tolist()
+        [0, 2]
+        """
+        captions = np.argsort(image_of_caption, kind="stable")
+        return cls(np.concatenate([[0], np.cumsum(np.bincount(image_of_caption))]), captions)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many captions each image has."""
+        return np.diff(self.indptr)
+
+    def of(self, image: int | np.integer) -> np.ndarray:
+        """The captions of an image."""
+        return self.captions[self.indptr[image] : self.indptr[image + 1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,16 +182,27 @@ class CaptionCorpus:
     def n_captions(self) -> int:
         return len(self.captions)
 
+    @cached_property
+    def captions_by_image(self) -> CaptionsByImage:
+        """The captions of every image; not to be written to."""
+        return CaptionsByImage.group(self.image_of_caption)
+
     def captions_of_image(self, image: int) -> np.ndarray:
-        """Indices of the captions that were collected for an image."""
-        return np.flatnonzero(self.image_of_caption == image)
+        """Indices of the captions that were collected for an image, ascending.
+
+        Raises:
+            ValueError: if there is no such image.
+        """
+        if not 0 <= image < self.n_images:
+            raise ValueError(f"image: expected an index from 0 to {self.n_images - 1}, got {image}")
+        return self.captions_by_image.of(image).copy()
 
     @property
     def annotated(self) -> sparse.csr_array:
         """What COCO-style annotation knows: boolean [images, captions], each caption with its own image only."""
-        columns = np.arange(self.n_captions)
-        data = np.ones(self.n_captions, dtype=bool)
-        return sparse.csr_array((data, (self.image_of_caption, columns)), shape=(self.n_images, self.n_captions))
+        indptr, captions = self.captions_by_image
+        known = np.ones(self.n_captions, dtype=bool)
+        return sparse.csr_array((known, captions, indptr), shape=(self.n_images, self.n_captions), copy=True)
 
     def all_truths(self) -> dict[str, Truth]:
         """Every truth the corpus knows, by name: `"annotated"`, then `"exhaustive"` and the named ones where known."""

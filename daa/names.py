@@ -12,6 +12,10 @@ CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "cub", "precomputed")
 
 DIRECTIONS = ("i2t", "t2i")
 """Of retrieval: captions ranked for each image, images ranked for each caption."""
+TIE_POLICIES = ("average", "competition", "ordinal", "expected")
+"""Which ranks equal scores get, see `daa.ranks`."""
+HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
+"""Where a match among equal scores stands, see `daa.metrics.placement`."""
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 """Random views of training pictures, see `daa.datasets.transforms`."""
 

@@ -14,7 +14,33 @@ def corpus(image_of_caption=(0, 1, 0, 2), **options):
 
 def test_annotated_is_each_caption_with_its_own_image():
     expected = [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
-    np.testing.assert_array_equal(corpus().annotated.toarray(), np.array(expected, bool))
+    one = corpus()
+    np.testing.assert_array_equal(one.annotated.toarray(), np.array(expected, bool))
+    one.annotated.indices[:] = 0  # the caller's own
+    np.testing.assert_array_equal(one.annotated.toarray(), np.array(expected, bool))
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12))
+def test_captions_by_image_are_each_image_s_captions_ascending(images):
+    owner = np.unique(images, return_inverse=True)[1]
+    some = corpus(owner)
+    expected = [np.flatnonzero(owner == i).tolist() for i in range(some.n_images)]
+    grouped = some.captions_by_image
+    assert [grouped.of(i).tolist() for i in range(some.n_images)] == expected
+    assert grouped.counts.tolist() == [len(own) for own in expected]
+    assert grouped is some.captions_by_image
+    assert (grouped.indptr.dtype, grouped.captions.dtype) == (np.int64, np.int64)
+    for i, own in enumerate(expected):
+        answer = some.captions_of_image(i)
+        assert answer.tolist() == own
+        answer += 1  # the caller's own
+        assert some.captions_of_image(i).tolist() == own
+
+
+@pytest.mark.parametrize("image", [-1, 3])
+def test_no_captions_of_an_image_that_is_not_there(image):
+    with pytest.raises(ValueError, match=f"image: expected an index from 0 to 2, got {image}"):
+        corpus().captions_of_image(image)
 
 
 def test_truths_are_listed_with_the_annotation_first():

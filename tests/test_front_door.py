@@ -9,7 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 import daa
 from daa import distribution
@@ -89,7 +91,7 @@ def test_a_shipped_configuration_is_found_by_name_from_anywhere(tmp_path, monkey
 def test_names_known_beforehand_are_those_that_are_made():
     from daa.datasets import load_corpus
     from daa.relevance import relevance_by_name
-    from daa.relevance.factory import _MAKERS
+    from daa.relevance.combined import _MAKERS
 
     assert set(RELEVANCES) == set(_MAKERS)
     with pytest.raises(ValueError, match="got 'tdidf'; did you mean tfidf"):
@@ -106,11 +108,17 @@ TYPOS = [
     ("score --scores s.npy --caption-file none.txt", "--caption-file: there is no file none.txt"),
     ("score --images s.npy --captions s.npy --similarity cosin", "did you mean cosine?"),
     ("score --scores s.npy --engine dusk", "--engine: expected one of local, dask, got 'dusk'; did you mean dask?"),
+    ("score --scores s.npy --asp-ties averag", "--asp-ties: expected one of average, competition"),
+    ("score --scores s.npy --hit-ties x", "--hit-ties: expected one of expected, optimistic"),
+    ("score --scores s.npy --orientation x", "--orientation: expected one of auto, i2t, t2i"),
+    ("score --scores s.npy --out x.jsn", "--out: expected a file ending in .json, .csv"),
+    ("score --scores s.npy --scores s.npy", "--name: expected distinct names"),
     ("relevance --out r.npy --kind cidre", "--kind: expected one of"),
     ("train scenes-dda", "did you mean scenes-daa?"),
     ("train scenes-daa loss.kindd=1", "unknown key loss.kindd; did you mean loss.kind?"),
     ("evaluate nowhere", "run: expected a folder that daa train has written"),
-    ("demo --loss info", "loss.kind: expected one of"),
+    ("demo --loss info", "--loss: expected one of"),
+    ("demo --set train.epoch=1", "--set: unknown key train.epoch; did you mean train.epochs?"),
     ("reproduce table9", "table: expected one of table1, table2, table3"),
     ("reproduce table1 --row nope", "--row: expected a row of table1"),
     ("data features nope --to x", "configuration: expected a YAML file or the name of a shipped one"),
@@ -146,3 +154,22 @@ def test_the_command_says_its_version(tmp_path):
         "import sys; from daa.cli import main; sys.argv = ['daa', '--version']; main()", cwd=tmp_path
     )
     assert said == f"daa-book {daa.__version__}\n"
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    scores = np.array([[0.9, 0.2, 0.4, 0.1], [0.1, 0.3, 0.8, 0.2]])
+    names = {"captions": ["a dog", "a hound", "a cat", "a car"], "image_of_caption": [0, 0, 1, 1], "scores": scores}
+    exec(blocks[0], names)
+    assert "| tfidf " in capsys.readouterr().out
+    batch = torch.rand(2, 2, requires_grad=True)
+    names |= {"train_corpus": names["corpus"], "images": [0, 1], "captions": [0, 2], "scores": batch}
+    exec(blocks[1], names | {"weight": 2.0, "contrastive_loss": batch.mean()})
+
+
+def test_type_checkers_see_the_names_of_an_installed_package():
+    assert (ROOT / "daa" / "py.typed").is_file()
+    assert (
+        "py.typed" in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["daa"]
+    )

@@ -47,6 +47,7 @@ def _options(
 
 @cache
 def _register() -> None:
+    from daa.cli.console import Command
     from daa.cli.data import data
     from daa.cli.demo import demo
     from daa.cli.relevance import relevance
@@ -55,7 +56,7 @@ def _register() -> None:
     from daa.cli.train import evaluate, train
 
     for command in (demo, score, relevance, train, evaluate, reproduce):
-        app.command()(command)
+        app.command(cls=Command)(command)
     app.add_typer(data)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from typer import Option
+
+from daa.cli.console import Command, takes
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -39,35 +43,40 @@ of the environment variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
 
 data = typer.Typer(name="data", help=HELP, no_args_is_help=True, rich_markup_mode="markdown")
 
-To = Annotated[Path, typer.Option("--to", help="Folder of the data set.")]
-Verify = Annotated[bool, typer.Option("--verify", help="Only check what is there, by size and checksum.")]
-Timeout = Annotated[float, typer.Option(help="Seconds without a byte after which a connection counts as broken.")]
-Mirror = Annotated[str | None, typer.Option(help="Base address that stands in for all servers; see `daa data --help`.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Quiet = Annotated[bool, Option("--quiet", help="No progress.")]
 
 
-@data.command()
-def coco(
-    to: To,
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """The options of every command that gets a data set."""
+
+    to: Annotated[Path, Option(help="Folder of the data set.")]
+    timeout: Annotated[float, Option(help="Seconds without a byte after which a connection counts as broken.")] = 30.0
+    mirror: Annotated[
+        str | None, Option(help="Base address that stands in for all servers; see `daa data --help`.")
+    ] = None
+    verify: Annotated[bool, Option("--verify", help="Only check what is there, by size and checksum.")] = False
+    quiet: Quiet = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchCoco(Fetch):
     subset: Annotated[
-        int | None,
-        typer.Option(help="Only so many images of each split: of train at random, of val and test the first."),
-    ] = None,
+        int | None, Option(help="Only so many images of each split: of train at random, of val and test the first.")
+    ] = None
     split: Annotated[
         list[str] | None,
-        typer.Option(help="`train`, `val` or `test`, may be repeated; by default all, with --subset train."),
-    ] = None,
-    captions: Annotated[bool, typer.Option("--captions", help="Only the captions (37 MB).")] = False,
-    annotations: Annotated[bool, typer.Option("--annotations", help="Only captions and instance labels.")] = False,
-    labels: Annotated[
-        bool, typer.Option(help="With the instance labels that PMRP needs (253 MB).", show_default=True)
-    ] = True,
-    workers: Annotated[int, typer.Option(help="Images at a time.")] = 8,
-    timeout: Timeout = 30.0,
-    mirror: Mirror = None,
-    verify: Verify = False,
-    quiet: Quiet = False,
-) -> None:
+        Option(help="`train`, `val` or `test`, may be repeated; by default all, with --subset train."),
+    ] = None
+    captions: Annotated[bool, Option("--captions", help="Only the captions (37 MB).")] = False
+    annotations: Annotated[bool, Option("--annotations", help="Only captions and instance labels.")] = False
+    labels: Annotated[bool, Option(help="With the instance labels that PMRP needs (253 MB).", show_default=True)] = True
+    workers: Annotated[int, Option(help="Images at a time.")] = 8
+
+
+@data.command(cls=Command)
+@takes(FetchCoco)
+def coco(asked: FetchCoco) -> None:
     """MS-COCO 2014 in Karpathy's splits, all of it or a subset.
 
     Subsets add up: another --split, or a larger --subset, keeps what is there. Example, for a laptop:
@@ -80,22 +89,22 @@ def coco(
     """
     from daa.datasets.obtain import obtain_coco
 
-    splits = tuple(split or (["train"] if subset is not None else []))
+    subset, only_captions = asked.subset, asked.captions
+    splits = tuple(asked.split or (["train"] if subset is not None else []))
     words = [f"--subset {subset}"] if subset is not None else []
-    words += [f"--split {name}" for name in split or ()]
-    words += ["--captions"] * captions + ["--annotations"] * annotations
-    command = " ".join(["daa data coco", *words, f"--to {to}"])
+    words += [f"--split {name}" for name in asked.split or ()]
+    words += ["--captions"] * only_captions + ["--annotations"] * asked.annotations
 
     def get(transfer: Transfer) -> None:
-        obtain_coco(transfer, splits, subset, labels and not captions, not (captions or annotations))
+        images = not (only_captions or asked.annotations)
+        obtain_coco(transfer, splits, subset, asked.labels and not only_captions, images)
 
-    _run(get, to, command, verify, quiet, workers=workers, timeout=timeout, mirror=mirror)
+    _run(get, " ".join(["coco", *words]), asked, asked.workers)
 
 
-@data.command()
-def flickr30k(
-    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
-) -> None:
+@data.command(cls=Command)
+@takes(Fetch)
+def flickr30k(asked: Fetch) -> None:
     """Flickr30K in Karpathy's splits: the captions, and where to ask for the images.
 
     The images are given out on request only. Once they are in TO/flickr30k-images/, the same command checks each of
@@ -105,13 +114,14 @@ def flickr30k(
 
     `load_corpus("flickr30k", split="test", root="data/flickr30k")` needs no image.
     """
-    from daa.datasets.obtain_others import obtain_flickr30k
+    from daa.datasets.obtain import obtain_flickr30k
 
-    _run(obtain_flickr30k, to, f"daa data flickr30k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+    _run(obtain_flickr30k, "flickr30k", asked)
 
 
-@data.command()
-def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False) -> None:
+@data.command(cls=Command)
+@takes(Fetch)
+def cub(asked: Fetch) -> None:
     """CUB Captions: the images (1.2 GB), and where captions and split are.
 
     The captions of Reed et al. lie where only a browser gets them, and the lists of the zero-shot split of Xian et al.
@@ -121,15 +131,14 @@ def cub(to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify =
 
     `load_dataset("cub", split="train", root="data/cub")` reads it.
     """
-    from daa.datasets.obtain_others import obtain_cub
+    from daa.datasets.obtain import obtain_cub
 
-    _run(obtain_cub, to, f"daa data cub --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+    _run(obtain_cub, "cub", asked)
 
 
-@data.command()
-def captions(
-    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
-) -> None:
+@data.command(cls=Command)
+@takes(Fetch)
+def captions(asked: Fetch) -> None:
     """The captions of COCO and Flickr30K in Karpathy's splits, without images (37 MB).
 
     They go to TO/coco/ and TO/flickr30k/, so that TO may serve as `DAA_DATA`. Example:
@@ -138,15 +147,14 @@ def captions(
 
     `load_corpus("coco", split="test", root="data/coco")` reads them.
     """
-    from daa.datasets.obtain_others import obtain_captions
+    from daa.datasets.obtain import obtain_captions
 
-    _run(obtain_captions, to, f"daa data captions --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+    _run(obtain_captions, "captions", asked)
 
 
-@data.command(name="coco-5k")
-def coco_5k(
-    to: To, timeout: Timeout = 30.0, mirror: Mirror = None, verify: Verify = False, quiet: Quiet = False
-) -> None:
+@data.command(name="coco-5k", cls=Command)
+@takes(Fetch)
+def coco_5k(asked: Fetch) -> None:
     """The captions of the COCO 5K test split as SCAN's files have them, in TO/coco-5k/ (2 MB).
 
     This is what `daa score --corpus coco-5k` and the book's numbers on COCO stand on.
@@ -157,20 +165,20 @@ def coco_5k(
 
         DAA_DATA=data daa score --scores scores.npy --corpus coco-5k
     """
-    from daa.datasets.obtain_others import obtain_coco_5k
+    from daa.datasets.obtain import obtain_coco_5k
 
-    _run(obtain_coco_5k, to, f"daa data coco-5k --to {to}", verify, quiet, timeout=timeout, mirror=mirror)
+    _run(obtain_coco_5k, "coco-5k", asked)
 
 
-@data.command()
+@data.command(cls=Command)
 def features(
     config: Annotated[Path, typer.Argument(help="Configuration whose image encoder is one of torchvision's networks.")],
-    to: Annotated[Path, typer.Option("--to", help="Folder of the features, and of a configuration that reads them.")],
+    to: Annotated[Path, Option("--to", help="Folder of the features, and of a configuration that reads them.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as `data.train_images=1000`.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="`float16`, or `float32` for twice the size and no rounding.")] = "float16",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 32,
+    dtype: Annotated[str, Option(help="`float16`, or `float32` for twice the size and no rounding.")] = "float16",
+    batch_size: Annotated[int, Option(min=1, help="Images at a time.")] = 32,
     quiet: Quiet = False,
 ) -> None:
     """Keep what a frozen image encoder makes of the pictures, so that training opens none of them any more.
@@ -210,31 +218,23 @@ def features(
     console.print(f"{to}: complete; `daa train {to / 'train.yaml'}` trains on it", highlight=False, markup=False)
 
 
-def _run(
-    get: Callable[[Transfer], list[str] | None],
-    to: Path,
-    command: str,
-    verify_only: bool,
-    quiet: bool,
-    workers: int = 2,
-    timeout: float = 30.0,
-    mirror: str | None = None,
-) -> None:
-    """Get a data set and say what is there, or only check it."""
+def _run(get: Callable[[Transfer], list[str] | None], name: str, asked: Fetch, workers: int = 2) -> None:
+    """Get a data set and say what is there, or only check it; `name` is the command's, with what it asks for."""
+    from daa.datasets.folder import verify
     from daa.datasets.transfer import Transfer
-    from daa.datasets.verify import verify
     from daa.files import check_writable
 
-    check_writable("--to", to, folder=True)
-    console = Console(soft_wrap=True)
-    transfer = Transfer(to, workers, timeout, mirror, quiet)
-    if verify_only:
+    check_writable("--to", asked.to, folder=True)
+    command = f"daa data {name} --to {asked.to}"
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    transfer = Transfer(asked.to, workers, asked.timeout, asked.mirror, asked.quiet)
+    if asked.verify:
         with transfer.bars:
             task = transfer.bars.add_task("checksums", total=None, state="")
-            line = verify(to, command, lambda done, n: transfer.bars.update(task, completed=done, total=n))
-        console.print(line, highlight=False, markup=False)
+            line = verify(asked.to, command, lambda done, n: transfer.bars.update(task, completed=done, total=n))
+        console.print(line)
         return
     to_do = get(transfer) or []
-    console.print(f"{to}: complete; `{command} --verify` checks it again", highlight=False, markup=False)
+    console.print(f"{asked.to}: complete; `{command} --verify` checks it again")
     for line in to_do:
-        console.print(f"By hand, {line}", highlight=False, markup=False)
+        console.print(f"By hand, {line}")

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from daa.cli.console import show
+
 if TYPE_CHECKING:
     from daa.training.config import Config
 
@@ -55,7 +57,6 @@ def demo(
         daa demo --loss soft-contrastive --daa-weight 0.03 --daa-weight 0.1 \\
           --seeds 5 --out runs/weights
     """
-    from daa.cli.console import show
     from daa.files import check_writable, write_json
 
     check_writable("--out", out, folder=True)

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from daa.cli.console import show
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="Configuration: a shipped one, such as `scenes-daa`, or a YAML file.")],
@@ -89,7 +91,6 @@ def evaluate(
             f"run: expected a folder that daa train has written, but there is no {run / 'run.json'}"
         )
 
-    from daa.cli.console import show
     from daa.encoders.embed import score_dataset
     from daa.evaluation import evaluate as make_report
     from daa.files import check_writable, provenance

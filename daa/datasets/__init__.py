@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageTextDataset, Split
+from daa.datasets.coco import coco_5k_corpus, read_coco
+from daa.datasets.cub import read_cub
+from daa.datasets.karpathy import SPLITS, read_karpathy
+from daa.datasets.precomputed import read_precomputed
+from daa.datasets.scenes import scenes_corpus, scenes_dataset
 from daa.names import CORPORA, check_name
 
 DATASETS = tuple(name for name in CORPORA if name != "coco-5k")
-KARPATHY_SPLITS = ("train", "val", "test")
+VIEWS = ("image_size", "transform", "augment", "resize")  # options of `ImageTextDataset`
 
 
 def load_corpus(
@@ -36,29 +42,13 @@ def load_corpus(
     CaptionCorpus('scenes-val', 3 images, 15 captions, truths: annotated, exhaustive)
     """
     check_name("name", name, CORPORA)
-    if name == "coco-5k":
-        if split not in (None, "test"):
-            raise ValueError(f'split: coco-5k is a test split, expected "test", got {split!r}')
-        from daa.datasets.coco import coco_5k_corpus
-
-        return _call(coco_5k_corpus, name, root=root, **options)
-    if name in ("coco", "flickr30k") and (name == "flickr30k" or split in KARPATHY_SPLITS):
-        from daa.datasets.karpathy import karpathy_corpus
-
-        return _call(partial(karpathy_corpus, name), name, split=split or "test", root=root, **options)
-    if name == "coco":
-        return load_dataset(name, split, root, **options).corpus
-    if name == "cub":
-        from daa.datasets.cub import cub_corpus
-
-        return _call(cub_corpus, name, split=split or "test", root=root, **options)
-    if name == "precomputed":
-        from daa.datasets.precomputed import precomputed_corpus
-
-        return _call(precomputed_corpus, name, split=split or "test", root=root, **options)
-    from daa.datasets.scenes import scenes_corpus
-
-    return _call(scenes_corpus, name, split=split or "test", **options)
+    if name == "scenes":
+        return _call(scenes_corpus, name, (), split=split or "test", **options)
+    if name != "coco-5k":
+        return _read(name, split, root, (), options).corpus
+    if split not in (None, "test"):
+        raise ValueError(f'split: coco-5k is a test split, expected "test", got {split!r}')
+    return _call(coco_5k_corpus, name, (), root=root, **options)
 
 
 def load_dataset(
@@ -71,7 +61,8 @@ def load_dataset(
             images are features [regions, features].
         split: as for `load_corpus`.
         root: folder with the data set's files, where it needs any; by default the data set's own default.
-        options: passed on to the data set, such as `image_size=64` or `augment="crop-flip"`.
+        options: passed on to the data set, such as `n_images=1000`, and to `ImageTextDataset`: `image_size=64`,
+            `transform`, `augment="crop-flip"`, `resize`. Features have no size: `image_size` changes nothing there.
 
     Raises:
         ValueError: if the name, the split or an option is unknown.
@@ -82,34 +73,35 @@ def load_dataset(
     if name == "coco-5k":
         raise ValueError('name: "coco-5k" has captions only; use load_corpus("coco-5k"), or load_dataset("coco")')
     check_name("name", name, DATASETS)
-    if name in ("coco", "flickr30k") and (name == "flickr30k" or split in KARPATHY_SPLITS):
-        from daa.datasets.karpathy import karpathy_dataset
+    if name == "scenes":
+        return _call(scenes_dataset, name, (), split=split or "test", **options)
+    views = VIEWS if name != "precomputed" else VIEWS[:1]
+    part = _read(name, split, root, views, {key: options[key] for key in options if key not in views})
+    view = {key: options[key] for key in options if key in views}
+    if part.transform is not None:  # features, to which a size has no meaning; configurations have one for all data
+        view = {"transform": part.transform}
+    return ImageTextDataset(part.corpus, part.find_images(), **view)
 
-        return _call(partial(karpathy_dataset, name), name, split=split or "test", root=root, **options)
+
+def _read(
+    name: str, split: str | None, root: str | PathLike[str] | None, others: Sequence[str], options: dict[str, Any]
+) -> Split:
     if name == "cub":
-        from daa.datasets.cub import cub_dataset
-
-        return _call(cub_dataset, name, split=split or "test", root=root, **options)
+        return _call(read_cub, name, others, split=split or "test", root=root, **options)
     if name == "precomputed":
-        from daa.datasets.precomputed import precomputed_dataset
-
-        return _call(precomputed_dataset, name, split=split or "test", root=root, **options)
-    if name == "coco":
-        from daa.datasets.coco import coco_dataset
-
-        return _call(coco_dataset, name, root=root, split=split or "val2017", **options)
-    from daa.datasets.scenes import scenes_dataset
-
-    return _call(scenes_dataset, name, split=split or "test", **options)
+        return _call(read_precomputed, name, others, split=split or "test", root=root, **options)
+    if name == "flickr30k" or split in SPLITS:
+        return _call(partial(read_karpathy, name), name, others, split=split or "test", root=root, **options)
+    return _call(read_coco, name, others, split=split or "val2017", root=root, **options)
 
 
-def _call(load: Any, name: str, **options: Any) -> Any:
-    """Calls a loader; an option it does not have is bad input, not a programming error."""
-    parameters = inspect.signature(load).parameters
+def _call(read: Callable[..., Any], name: str, others: Sequence[str], **options: Any) -> Any:
+    """Calls a reader; an option that neither it nor `others` has is bad input, not a programming error."""
+    known = inspect.signature(read).parameters
     for option in options:
-        if option not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            raise ValueError(f"{option}: {name} has no such option; it has {', '.join(parameters)}")
-    return load(**options)
+        if option not in known:
+            raise ValueError(f"{option}: {name} has no such option; it has {', '.join([*known, *others])}")
+    return read(**options)
 
 
 __all__ = ["CORPORA", "DATASETS", "ImageTextDataset", "load_corpus", "load_dataset"]

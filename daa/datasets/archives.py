@@ -7,74 +7,59 @@ import os
 import shutil
 import stat
 import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, NamedTuple
 
-from daa.datasets.space import require_space
+from daa.datasets.folder import require_space
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(NamedTuple):
     name: str
     size: int
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], IO[bytes] | None]
 
 
 def unpack(
     archive: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     keep: Callable[[str], str | None] = lambda name: name,
-    progress: Callable[[int, int], None] | None = None,
-    stop: threading.Event | None = None,
-) -> list[Path]:
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> None:
     """Unpack the files of a .zip or .tar(.gz), each aside and then renamed; one that is there whole is left alone.
 
     All names are looked at before anything is written. An absolute path, one with `..`, a link, a device, or more bytes
-    than the disk has room for is refused.
+    than the disk has room for is refused, and no file becomes larger than the archive says.
 
     Args:
         archive: the file.
         folder: where to.
         keep: from a member's name to the path it gets in the folder, or None to leave it out.
         progress: called with the files that are done and the files in all.
-        stop: when set, by another thread, ends it with KeyboardInterrupt.
-
-    Returns:
-        the files, those that were there already among them.
 
     Raises:
         ValueError: if the archive is broken or unsafe.
         DownloadError: if the disk has no room for it.
     """
     archive, folder = Path(archive), Path(folder)
-    written = []
     try:
         with _opened(archive) as members:
             wanted = [(_safe(archive, folder, path), member) for member in members if (path := keep(member.name))]
             missing = [(path, member) for path, member in wanted if not _is_whole(path, member)]
             require_space(folder, sum(member.size for _, member in missing), f"what is in {archive.name}")
             done = len(wanted) - len(missing)
-            written = [path for path, _ in wanted]
+            progress(done, len(wanted))
             for place, member in missing:
-                if progress is not None:
-                    progress(done, len(wanted))
-                if stop is not None and stop.is_set():
-                    raise KeyboardInterrupt
                 _write(place, member)
                 done += 1
-            if progress is not None:
                 progress(done, len(wanted))
     except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError) as error:
         reason = str(error).partition(":\n")[0]
         raise ValueError(f"{archive}: the archive is broken ({reason}); download it again") from None
-    return written
 
 
 def _is_whole(path: Path, member: _Member) -> bool:
@@ -85,7 +70,7 @@ def _write(path: Path, member: _Member) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
     try:
-        with member.open() as source, open(aside, "wb") as target:
+        with member.open() as source, open(aside, "wb") as target:  # type: ignore[union-attr]  # a regular file
             shutil.copyfileobj(source, target, 1 << 20)
         aside.replace(path)
     finally:
@@ -106,37 +91,27 @@ def _safe(archive: Path, folder: Path, name: str) -> Path:
 @contextmanager
 def _opened(archive: Path) -> Iterator[list[_Member]]:
     """The regular files of an archive; what is neither file nor folder is refused."""
+    special = "{}: refused: {!r} in it is a device or a link to outside; nothing was unpacked".format
+    members = []
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
-            members = []
             for info in zipped.infolist():
-                kind = stat.S_IFMT(info.external_attr >> 16)
-                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise _special(archive, info.filename)
-                if info.is_dir():
-                    _safe(archive, archive.parent, info.filename)
-                else:
-                    members.append(_Member(info.filename, info.file_size, lambda info=info: zipped.open(info)))  # type: ignore[misc]
+                if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise ValueError(special(archive, info.filename))
+                _safe(archive, archive.parent, info.filename)
+                if not info.is_dir():
+                    members.append(_Member(info.filename, info.file_size, partial(zipped.open, info)))
             yield members
-    else:
-        with tarfile.open(archive) as tarred:
-            members = []
-            for item in tarred.getmembers():
-                _safe(archive, archive.parent, item.name)
-                try:
-                    tarfile.data_filter(item, str(archive.parent))
-                except tarfile.FilterError:
-                    raise _special(archive, item.name) from None
-                if item.isreg():  # links that stay inside are left out
-                    members.append(_Member(item.name, item.size, partial(_reading, tarred, item)))
-            while tarred.fileobj.read(1 << 20):  # type: ignore[union-attr]  # to gzip's checksum, behind the last member
-                pass
-            yield members
-
-
-def _reading(tarred: tarfile.TarFile, item: tarfile.TarInfo) -> Any:
-    return tarred.extractfile(item)
-
-
-def _special(archive: Path, name: str) -> ValueError:
-    return ValueError(f"{archive}: refused: {name!r} in it is a device or a link to outside; nothing was unpacked")
+        return
+    with tarfile.open(archive) as tarred:
+        for item in tarred.getmembers():
+            _safe(archive, archive.parent, item.name)
+            try:
+                tarfile.data_filter(item, str(archive.parent))
+            except tarfile.FilterError:
+                raise ValueError(special(archive, item.name)) from None
+            if item.isreg():  # links that stay inside are left out
+                members.append(_Member(item.name, item.size, partial(tarred.extractfile, item)))
+        while tarred.fileobj.read(1 << 20):  # type: ignore[union-attr]  # to gzip's checksum, behind the last member
+            pass
+        yield members

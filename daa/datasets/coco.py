@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
 from daa.datasets.caption_files import read_caption_files
-from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids, eccv_caption_truth
-from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths
-from daa.datasets.instances import instance_labels
+from daa.datasets.coco_annotations import (
+    coco_test_caption_ids,
+    coco_test_image_ids,
+    eccv_caption_truth,
+    instance_labels,
+)
+from daa.datasets.sources import SOURCES
 
-KARPATHY_URL = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+KARPATHY_URL = SOURCES["caption_datasets.zip"].url
 
 
 def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
@@ -94,15 +95,9 @@ def _check_coco_test_ids(corpus: CaptionCorpus, path: Path) -> None:
         )
 
 
-def coco_dataset(
-    root: str | PathLike[str] | None = None,
-    split: str = "val2017",
-    captions_per_image: int | None = None,
-    image_size: int = 224,
-    transform: Callable[[Image.Image], Tensor] | None = None,
-    augment: str = "none",
-    resize: int | None = None,
-) -> ImageTextDataset:
+def read_coco(
+    split: str = "val2017", root: str | PathLike[str] | None = None, captions_per_image: int | None = None
+) -> Split:
     """COCO images with captions and instance labels, from the official layout.
 
     Reads `<root>/annotations/captions_<split>.json`, `instances_<split>.json` and the images in `<root>/<split>/`.
@@ -111,13 +106,9 @@ def coco_dataset(
     included) belong to; a few images have none, and keep a row of zeros.
 
     Args:
-        root: the folder with `annotations/` and the image folders; by default `coco/` under `DAA_DATA`.
         split: `"val2017"` or `"train2017"` (or any other pair of files of that layout).
+        root: the folder with `annotations/` and the image folders; by default `coco/` under `DAA_DATA`.
         captions_per_image: keep only the first so many of each image; COCO has 5, sometimes 6 or 7. None keeps all.
-        image_size: side of the square images, in pixels.
-        transform: replaces the default resize, crop and scaling.
-        augment: see `ImageTextDataset`.
-        resize: likewise.
 
     Raises:
         FileNotFoundError: naming the annotation file or the first image that is missing.
@@ -148,8 +139,8 @@ def coco_dataset(
         label_names=label_names,
         name=f"coco {split}",
     )
-    paths = image_paths(folder / split, [captions.imgs[image]["file_name"] for image in image_ids])
-    return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform, image_size, augment, resize)
+    names = [captions.imgs[image]["file_name"] for image in image_ids]
+    return Split(corpus, lambda: ImageFiles(tuple(image_paths(folder / split, names))))
 
 
 def _annotations(folder: Path, name: str) -> Path:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy import sparse
-from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageFiles, Split, data_root, first_file
 from daa.datasets.caption_files import read_lines
-from daa.datasets.folders import ImageFiles, data_root, first_file
 
 CLASS_FILES = {"train": "trainvalclasses.txt", "val": "trainvalclasses.txt", "test": "testclasses.txt"}
 SEEN_FILE = "seen_test_images.txt"
@@ -22,12 +18,13 @@ SPLIT_SIZES = {"train": (150, 7_057), "val": (150, 1_764), "test": (50, 2_967)}
 _MEND = "`daa data cub --help` says where to get it"
 
 
-def cub_corpus(split: str = "test", root: str | PathLike[str] | None = None) -> CaptionCorpus:
-    """The captions of the zero-shot split of Xian et al. (CVPR 2017), in the form that PCME uses it; no image needed.
+def read_cub(split: str = "test", root: str | PathLike[str] | None = None) -> Split:
+    """The zero-shot split of Xian et al. (CVPR 2017), in the form that PCME uses it; its captions need no image.
 
     Train: 7,057 images of 150 classes. Val: 1,764 further images of the same classes. Test: 2,967 images of the 50
     other classes. Classes and images are sorted by name. What matches is every caption of the same class:
-    `corpus.positives`, sparse, and `corpus.labels`, one class an image.
+    `corpus.positives`, sparse, and `corpus.labels`, one class an image. The images are in `CUB_200_2011/images/` or
+    `images/`.
 
     Args:
         split: `"train"`, `"val"` or `"test"`.
@@ -51,7 +48,7 @@ def cub_corpus(split: str = "test", root: str | PathLike[str] | None = None) -> 
     names, class_of = np.unique([image.split("/")[0] for image in images], return_inverse=True)
     labels = np.eye(len(names), dtype=bool)[class_of]
     of_images = sparse.csr_array(labels)
-    return CaptionCorpus(
+    corpus = CaptionCorpus(
         captions=captions,
         image_of_caption=image_of_caption,
         image_ids=images,
@@ -60,29 +57,20 @@ def cub_corpus(split: str = "test", root: str | PathLike[str] | None = None) -> 
         positives=of_images @ of_images[np.asarray(image_of_caption)].T,
         name=f"cub {split}",
     )
+    return Split(corpus, lambda: _find_images(folder, images))
 
 
-def cub_dataset(
-    split: str = "test",
-    root: str | PathLike[str] | None = None,
-    image_size: int = 224,
-    transform: Callable[[Image.Image], Tensor] | None = None,
-    augment: str = "none",
-    resize: int | None = None,
-) -> ImageTextDataset:
-    """The captions of `cub_corpus` with the images in `CUB_200_2011/images/` (or `images/`), see `ImageTextDataset`."""
-    corpus = cub_corpus(split, root)
-    folder = data_root(root, "cub", "text_c10/ and CUB_200_2011/")
+def _find_images(folder: Path, images: list[str]) -> ImageFiles:
     places = [folder / "CUB_200_2011" / "images", folder / "images"]
     pictures = next((place for place in places if place.is_dir()), places[0])
-    paths = [pictures / f"{image}.jpg" for image in corpus.image_ids.tolist()]
+    paths = [pictures / f"{image}.jpg" for image in images]
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{missing[0]}: no such image; {len(missing)} of the {len(paths)} are missing; "
             f"`daa data cub --to {folder}` gets CUB_200_2011.tgz (1.2 GB)"
         )
-    return ImageTextDataset(corpus, ImageFiles(tuple(paths)), transform, image_size, augment, resize)
+    return ImageFiles(tuple(paths))
 
 
 def _caption_folder(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.space import require_space
+from daa.datasets.folder import require_space
 from daa.files import atomic_write, write_json
 
 SAVE_EVERY = 64_000_000  # bytes; what an interruption can cost
@@ -115,7 +115,7 @@ def _save(file: BinaryIO, notes: Path, state: dict[str, Any], done: int) -> None
 
 
 def _write_captions(folder: Path, split: str, corpus: CaptionCorpus) -> None:
-    order = np.argsort(corpus.image_of_caption, kind="stable")
+    order = corpus.captions_by_image.captions
     columns = {
         f"{split}_caps.txt": [" ".join(corpus.captions[c].split()) for c in order],
         f"{split}_ids.txt": corpus.image_ids[corpus.image_of_caption[order]].tolist(),

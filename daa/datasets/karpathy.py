@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
-from daa.datasets.eccv import coco_test_caption_ids, eccv_caption_truth
-from daa.datasets.folders import ImageFiles, data_root, first_file, image_paths, read_manifest
-from daa.datasets.instances import instance_labels
+from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
+from daa.datasets.coco_annotations import coco_test_caption_ids, eccv_caption_truth, instance_labels
+from daa.datasets.folder import read_manifest
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 SPLIT_SIZES = {
@@ -30,20 +27,23 @@ IMAGE_FOLDERS = {
 }
 
 
-def karpathy_corpus(
+def read_karpathy(
     name: str,
     split: str = "test",
     root: str | PathLike[str] | None = None,
     n_images: int | None = None,
     captions_per_image: int | None = 5,
     labels: bool | None = None,
-) -> CaptionCorpus:
-    """The captions of a split, from `dataset_<name>.json`; no image is needed.
+) -> Split:
+    """The captions of a split, from `dataset_<name>.json`, and its images, which the captions do not need.
 
     COCO: train 113,287 images (train and restval in the file), val 5,000, test 5,000. Flickr30K: 29,000, 1,014, 1,000.
     The images are in Karpathy's order; those of the COCO test split in the order of `coco_test_ids.npy` of the package
     `eccv_caption`, so that consecutive thousands are the literature's folds, and with its ECCV and CxC truths.
     Where `daa data` has downloaded a subset of the split, it is that subset.
+
+    COCO's images are looked for in `train2014/` and `val2014/`, in these under `images/`, or all together in
+    `trainval35k/`; Flickr30K's in `flickr30k-images/` or `images/`.
 
     Args:
         name: `"coco"` or `"flickr30k"`.
@@ -58,63 +58,7 @@ def karpathy_corpus(
         FileNotFoundError: naming the file that is missing and the command that gets it.
         ValueError: if the file is not Karpathy's, or its split has not the published size.
     """
-    return _corpus(name, split, _folder(name, root), n_images, captions_per_image, labels)[0]
-
-
-def karpathy_dataset(
-    name: str,
-    split: str = "test",
-    root: str | PathLike[str] | None = None,
-    n_images: int | None = None,
-    captions_per_image: int | None = 5,
-    labels: bool | None = None,
-    image_size: int = 224,
-    transform: Callable[[Image.Image], Tensor] | None = None,
-    augment: str = "none",
-    resize: int | None = None,
-) -> ImageTextDataset:
-    """The captions of a split with their images, see `karpathy_corpus` and `ImageTextDataset`.
-
-    COCO's images are looked for in `train2014/` and `val2014/`, in these under `images/`, or all together in
-    `trainval35k/`; Flickr30K's in `flickr30k-images/` or `images/`.
-    """
-    folder = _folder(name, root)
-    corpus, files = _corpus(name, split, folder, n_images, captions_per_image, labels)
-    paths = tuple(_find_images(name, split, folder, files))
-    return ImageTextDataset(corpus, ImageFiles(paths), transform, image_size, augment, resize)
-
-
-def karpathy_files(name: str, split: str, folder: Path) -> list[str]:
-    """The image files of a whole split, in its order: `"val2014/COCO_val2014_000000391895.jpg"`, ..."""
-    return [record.file for record in _records(name, split, _json_path(name, folder), None)]
-
-
-@dataclass(frozen=True)
-class _Record:
-    """An image: its file, its identifier, and (identifier, text) of its captions."""
-
-    file: str
-    image_id: int
-    captions: tuple[tuple[int, str], ...]
-
-
-def _folder(name: str, root: str | PathLike[str] | None) -> Path:
-    return data_root(root, name, f"dataset_{name}.json and, for more than captions, the images")
-
-
-def _json_path(name: str, folder: Path) -> Path:
-    places = [f"{place}dataset_{name}.json" for place in ("", "annotations/", "karpathy/")]
-    return first_file(folder, places, f"`{_command(name)} --to {folder}` gets it (37 MB)")
-
-
-def _command(name: str) -> str:
-    return f"daa data {name}" + (" --captions" if name == "coco" else "")
-
-
-def _corpus(
-    name: str, split: str, folder: Path, n_images: int | None, captions_per_image: int | None, labels: bool | None
-) -> tuple[CaptionCorpus, list[str]]:
-    """The corpus, and for each image its file."""
+    folder = data_root(root, name, f"dataset_{name}.json and, for more than captions, the images")
     for option, value in (("n_images", n_images), ("captions_per_image", captions_per_image)):
         if value is not None and value < 1:
             raise ValueError(f"{option}: expected None or a number from 1, got {value}")
@@ -139,7 +83,30 @@ def _corpus(
     if name == "coco" and split == "test":
         truths = {"ECCV": eccv_caption_truth(corpus, "eccv"), "CxC": eccv_caption_truth(corpus, "cxc")}
         corpus = replace(corpus, truths=truths)
-    return corpus, files
+    return Split(corpus, lambda: ImageFiles(tuple(_find_images(name, split, folder, files))))
+
+
+def karpathy_files(name: str, split: str, folder: Path) -> list[str]:
+    """The image files of a whole split, in its order: `"val2014/COCO_val2014_000000391895.jpg"`, ..."""
+    return [record.file for record in _records(name, split, _json_path(name, folder), None)]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An image: its file, its identifier, and (identifier, text) of its captions."""
+
+    file: str
+    image_id: int
+    captions: tuple[tuple[int, str], ...]
+
+
+def _json_path(name: str, folder: Path) -> Path:
+    places = [f"{place}dataset_{name}.json" for place in ("", "annotations/", "karpathy/")]
+    return first_file(folder, places, f"`{_command(name)} --to {folder}` gets it (37 MB)")
+
+
+def _command(name: str) -> str:
+    return f"daa data {name}" + (" --captions" if name == "coco" else "")
 
 
 def _records(name: str, split: str, path: Path, subset: list[str] | None) -> list[_Record]:

@@ -12,22 +12,26 @@ from jaxtyping import Float
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import Split, data_root
 from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
 from daa.datasets.feature_cache import write_features
-from daa.datasets.folders import data_root
 
 _KAGGLE = "SCAN's features: https://www.kaggle.com/datasets/kuanghueilee/scan-features"
 N_COMPARED = 32
 
 
-def precomputed_corpus(
+def read_precomputed(
     split: str = "test",
     root: str | PathLike[str] | None = None,
     n_images: int | None = None,
     captions_per_image: int | None = None,
-) -> CaptionCorpus:
-    """The captions of a split; the features are looked at only where they tell which captions are of one image.
+) -> Split:
+    """Captions with features of their images: `.image(i)` is float32 [regions, features], read from the disk.
+
+    `{split}_ims.npy` is [rows, regions, features], float32 or float16, with one row an image (SCAN's train) or one row
+    a caption, the same for all captions of an image (its dev and test); which of the two, the counts and the rows say.
+    `{split}_ids.txt`, if there, has the identifier of each image or caption. The captions alone need no features, which
+    are looked at only where they tell which captions are of one image.
 
     Args:
         split: the first part of the files' names: `"train"`, `"dev"` (or `"val"`), `"test"`, `"testall"`, ...
@@ -39,30 +43,47 @@ def precomputed_corpus(
         FileNotFoundError: naming the file that is missing.
         ValueError: if the counts of the files do not go together.
     """
-    return _read(split, root, n_images, captions_per_image)[0]
+    if n_images is not None and n_images < 1:
+        raise ValueError(f"n_images: expected None or a number from 1, got {n_images}")
+    folder = data_root(root, "precomputed", "{split}_caps.txt and {split}_ims.npy")
+    if split == "val" and not (folder / "val_caps.txt").is_file():
+        split = "dev"
+    captions_path, ids_path = folder / f"{split}_caps.txt", folder / f"{split}_ids.txt"
+    features_path = folder / f"{split}_ims.npy"
+    if not captions_path.is_file():
+        known = ", ".join(sorted(path.name.removesuffix("_caps.txt") for path in folder.glob("*_caps.txt"))) or "none"
+        raise FileNotFoundError(f"{captions_path}: no such file; splits in that folder: {known}; {_KAGGLE}")
+    n_captions = len(read_lines(captions_path, "a caption"))
+    rows = open_features(features_path) if features_path.is_file() else None
+    ids = read_ids(ids_path) if ids_path.is_file() else None
+    each = captions_per_image or _captions_per_image(captions_path, n_captions, rows, ids)
+    own_ids = folder / f"{split}_caption_ids.txt"  # an addition of ours to the layout
+    of_images = ids is not None and (own_ids.is_file() or _are_of_images(ids_path, ids, n_captions))
+    corpus = read_caption_files(
+        captions_path,
+        ids_path if of_images else None,
+        own_ids if own_ids.is_file() else ids_path if ids is not None and not of_images else None,
+        captions_per_image=each,
+        name=f"{folder.name} {split}",
+    )
+    row_of_image = np.arange(corpus.n_images)
+    if rows is not None and len(rows) != corpus.n_images:
+        if len(rows) != n_captions:
+            raise ValueError(
+                f"{features_path}: expected one row for each of {corpus.n_images} images or {n_captions} captions of "
+                f"{captions_path.name}, got {len(rows)}; the two must be of one split"
+            )
+        row_of_image = np.unique(corpus.image_of_caption, return_index=True)[1]
+        _check_repeated(features_path, rows, corpus, row_of_image)
+    if n_images is not None and n_images < corpus.n_images:
+        corpus, row_of_image = corpus.select(slice(n_images)), row_of_image[:n_images]
+    return Split(corpus, lambda: _find_features(features_path, row_of_image), _as_tensor)
 
 
-def precomputed_dataset(
-    split: str = "test",
-    root: str | PathLike[str] | None = None,
-    n_images: int | None = None,
-    captions_per_image: int | None = None,
-    image_size: int | None = None,
-) -> ImageTextDataset:
-    """Features of images with their captions: `.image(i)` is float32 [regions, features], read from the disk.
-
-    `{split}_ims.npy` is [rows, regions, features], float32 or float16, with one row an image (SCAN's train) or one row
-    a caption, the same for all captions of an image (its dev and test); which of the two, the counts and the rows say.
-    `{split}_ids.txt`, if there, has the identifier of each image or caption.
-
-    Args:
-        split, root, n_images, captions_per_image: as for `precomputed_corpus`.
-        image_size: has no meaning here, and is taken from configurations that have one for all data sets.
-    """
-    corpus, path, row_of_image = _read(split, root, n_images, captions_per_image)
+def _find_features(path: Path, row_of_image: np.ndarray) -> FeatureRows:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; {_KAGGLE}, or `daa data features` makes it")
-    return ImageTextDataset(corpus, FeatureRows(path, row_of_image), transform=_as_tensor)  # type: ignore[arg-type]
+    return FeatureRows(path, row_of_image)
 
 
 class FeatureRows:
@@ -104,47 +125,6 @@ def _as_tensor(row: np.ndarray) -> Float[Tensor, "regions features"]:
     return torch.from_numpy(np.atleast_2d(row).astype(np.float32))
 
 
-def _read(
-    split: str, root: str | PathLike[str] | None, n_images: int | None, captions_per_image: int | None
-) -> tuple[CaptionCorpus, Path, np.ndarray]:
-    """The corpus, the file of features and the row of each image in it."""
-    if n_images is not None and n_images < 1:
-        raise ValueError(f"n_images: expected None or a number from 1, got {n_images}")
-    folder = data_root(root, "precomputed", "{split}_caps.txt and {split}_ims.npy")
-    if split == "val" and not (folder / "val_caps.txt").is_file():
-        split = "dev"
-    captions_path, ids_path = folder / f"{split}_caps.txt", folder / f"{split}_ids.txt"
-    features_path = folder / f"{split}_ims.npy"
-    if not captions_path.is_file():
-        known = ", ".join(sorted(path.name.removesuffix("_caps.txt") for path in folder.glob("*_caps.txt"))) or "none"
-        raise FileNotFoundError(f"{captions_path}: no such file; splits in that folder: {known}; {_KAGGLE}")
-    n_captions = len(read_lines(captions_path, "a caption"))
-    rows = open_features(features_path) if features_path.is_file() else None
-    ids = read_ids(ids_path) if ids_path.is_file() else None
-    each = captions_per_image or _captions_per_image(captions_path, n_captions, rows, ids)
-    own_ids = folder / f"{split}_caption_ids.txt"  # an addition of ours to the layout
-    of_images = ids is not None and (own_ids.is_file() or _are_of_images(ids_path, ids, n_captions))
-    corpus = read_caption_files(
-        captions_path,
-        ids_path if of_images else None,
-        own_ids if own_ids.is_file() else ids_path if ids is not None and not of_images else None,
-        captions_per_image=each,
-        name=f"{folder.name} {split}",
-    )
-    row_of_image = np.arange(corpus.n_images)
-    if rows is not None and len(rows) != corpus.n_images:
-        if len(rows) != n_captions:
-            raise ValueError(
-                f"{features_path}: expected one row for each of {corpus.n_images} images or {n_captions} captions of "
-                f"{captions_path.name}, got {len(rows)}; the two must be of one split"
-            )
-        row_of_image = np.unique(corpus.image_of_caption, return_index=True)[1]
-        _check_repeated(features_path, rows, corpus.image_of_caption, row_of_image)
-    if n_images is not None and n_images < corpus.n_images:
-        corpus, row_of_image = corpus.select(slice(n_images)), row_of_image[:n_images]
-    return corpus, features_path, row_of_image
-
-
 def _are_of_images(path: Path, ids: np.ndarray, n_captions: int) -> bool:
     """Whether the identifiers are of images, one an image or one a caption, and not of captions."""
     values, counts = np.unique(ids, return_counts=True)
@@ -178,11 +158,11 @@ def _captions_per_image(path: Path, n_captions: int, rows: np.ndarray | None, id
     return next((k for k in range(1, min(n, n_captions)) if not np.array_equal(rows[k], first)), n_captions)
 
 
-def _check_repeated(path: Path, rows: np.ndarray, image_of_caption: np.ndarray, row_of_image: np.ndarray) -> None:
+def _check_repeated(path: Path, rows: np.ndarray, corpus: CaptionCorpus, row_of_image: np.ndarray) -> None:
     """Some images' rows must be equal, and differ from the next image's: else images and captions are shifted."""
     images = np.unique(np.linspace(0, len(row_of_image) - 1, N_COMPARED).astype(int))
-    for image in images:
-        own = np.flatnonzero(image_of_caption == image)
+    for image in images.tolist():
+        own = corpus.captions_of_image(image)
         following = row_of_image[image + 1 : image + 2]
         if any(not np.array_equal(rows[own[0]], rows[k]) for k in own[1:]) or any(
             np.array_equal(rows[own[0]], rows[k]) for k in following
@@ -193,4 +173,4 @@ def _check_repeated(path: Path, rows: np.ndarray, image_of_caption: np.ndarray, 
             )
 
 
-__all__ = ["FeatureRows", "open_features", "precomputed_corpus", "precomputed_dataset", "write_features"]
+__all__ = ["FeatureRows", "open_features", "read_precomputed", "write_features"]

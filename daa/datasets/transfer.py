@@ -1,29 +1,40 @@
-"""Getting several files: the folder, the network, the threads, and what is shown meanwhile."""
+"""Getting many files into one folder: the network, the threads, and what is shown meanwhile."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from daa.datasets.archives import unpack
-from daa.datasets.download import DownloadError, NoSpaceError, fetch, locked, readable
-from daa.datasets.folders import MANIFEST, read_manifest, write_manifest
-from daa.datasets.receive import file_digest
-from daa.datasets.registry import COCO_IMAGES, SOURCES
-from daa.datasets.verify import MISSING, damaged_files
+from daa.datasets.download import fetch
+from daa.datasets.folder import (
+    MANIFEST,
+    MISSING,
+    DownloadError,
+    NoSpaceError,
+    damaged_files,
+    file_digest,
+    locked,
+    read_manifest,
+    require_space,
+    write_manifest,
+)
+from daa.datasets.sources import COCO_IMAGES, SOURCES
 
 TOLERATED = 5  # images that fail before the rest is not tried either
+LARGEST_IMAGE = 50_000_000  # bytes; COCO's have 0.8 MB at most
 
 
 @dataclass
@@ -55,7 +66,7 @@ class Transfer:
         )
 
     @contextmanager
-    def alone(self) -> Iterator[dict[str, Any] | None]:
+    def alone(self) -> Iterator[dict[str, Any]]:
         """The folder for this process alone, progress shown; gives the manifest of an earlier download there, if any.
 
         Files that are not as it says are removed, to be got again. A second process waits for the first.
@@ -63,69 +74,76 @@ class Transfer:
         self.folder.mkdir(parents=True, exist_ok=True)
         line = f"{self.folder}: another download is under way there; waiting for its end"
         with self.bars, locked(self.folder / f".{MANIFEST}.lock", self.stop, lambda: self._say(line)):
-            yield self._mended()
+            manifest = read_manifest(self.folder)
+            faults = damaged_files(self.folder, manifest, self.bar("what is there")) if manifest else {}
+            for name in [name for name, fault in faults.items() if fault != MISSING]:
+                (self.folder / name).unlink()
+            yield manifest or {"subsets": {}, "files": {}}
 
     def _say(self, line: str) -> None:
         if not self.quiet:
             self.bars.console.print(line, highlight=False, markup=False)
 
-    def fetch(self, url: str | Sequence[str], path: Path, **known: Any) -> Path:
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-        options = {"timeout": self.timeout, "mirror": self.mirror, "stop": self.stop, "session": self._local.session}
-        return fetch(url, path, **options, **known)
+    def bar(self, description: str) -> Callable[..., None]:
+        """A new bar: called with what is done, what is to be done, and what is said beside it."""
+        task = self.bars.add_task(description, total=None, state="")
+        return lambda done, total, state="": self.bars.update(task, completed=done, total=total, state=state)
 
-    def source(self, name: str, keep: Callable[[str], str | None], folder: Path | None = None) -> None:
-        """A published archive, its files unpacked; then it is removed again."""
-        source = SOURCES[name]
-        task = self.bars.add_task(name, total=source.size, state="")
+    def source(self, name: str, keep: Callable[[str], str | None]) -> None:
+        """A published archive, its files unpacked; then it is removed again.
 
-        def show(done: int, total: int | None) -> None:
-            self.bars.update(task, completed=done, total=total, state=readable(done))
-
-        def show_files(done: int, total: int) -> None:
-            self.bars.update(task, completed=done, total=total, state=f"unpacked {done:,} of {total:,} files")
-
-        path = self.folder / name
-        known = {"size": source.size, "sha256": source.sha256, "md5": source.md5}
-        self.fetch(source.urls, path, progress=show, **known)
+        Args:
+            name: in `SOURCES`.
+            keep: from a member's name to the path it gets in the folder, or None to leave it out.
+        """
+        source, path, show = SOURCES[name], self.folder / name, self.bar(name)
+        require_space(self.folder, self.space(name), name)
+        self._fetch(
+            source.url,
+            path,
+            size=source.size,
+            sha256=source.sha256,
+            progress=lambda done, total: show(done, total, decimal(done)),
+        )
         try:
-            unpack(path, folder or self.folder, keep, show_files, self.stop)
+            unpack(
+                path, self.folder, keep, lambda done, total: show(done, total, f"unpacked {done:,} of {total:,} files")
+            )
         except ValueError:  # broken or unsafe, which no checksum has told: the same command gets it again
             path.unlink()
             raise
         path.unlink()
 
-    def _mended(self) -> dict[str, Any] | None:
-        manifest = read_manifest(self.folder)
-        if manifest is not None:
-            task = self.bars.add_task("what is there", total=None, state="")
-            show = partial(self.bars.update, task)
-            faults = damaged_files(self.folder, manifest, lambda done, n: show(completed=done, total=n))
-            for name in [name for name, fault in faults.items() if fault != MISSING]:
-                (self.folder / name).unlink()
-        return manifest
+    def space(self, name: str) -> int:
+        """Bytes that a published archive still needs, with what is kept of it."""
+        path = self.folder / name
+        here = sum(place.stat().st_size for place in (path, path.with_name(f"{name}.part")) if place.is_file())
+        return max(0, (SOURCES[name].size or 0) - here) + SOURCES[name].unpacked
+
+    def _fetch(self, url: str, path: Path, **known: Any) -> Path:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        session = self._local.session
+        return fetch(url, path, timeout=self.timeout, mirror=self.mirror, stop=self.stop, session=session, **known)
 
     def images(self, names: Sequence[str]) -> None:
         """COCO's images one by one, several at a time; each must be a picture that decodes."""
-        task = self.bars.add_task("images", total=len(names), state="")
+        show, n_came, n_bytes = self.bar("images"), 0, 0
+        failed: list[str] = []
 
         def get(name: str) -> int:
-            path = self.fetch(f"{COCO_IMAGES}/{name}", self.folder / name, check=check_picture)
+            path = self.folder / name
+            self._fetch(f"{COCO_IMAGES}/{name}", path, at_most=LARGEST_IMAGE, check=check_picture)
             return path.stat().st_size
 
-        failed: list[str] = []
-        done = 0
-
-        def count(name: str, size: int | None, error: DownloadError | None) -> None:
-            nonlocal done
-            if error is None:
-                done += size or 0
-                self.bars.update(task, advance=1, state=readable(done))
-                return
-            failed.append(str(error))
-            if isinstance(error, NoSpaceError) or len(failed) >= TOLERATED:
-                raise type(error)(f"{error}; the images that came are kept")
+        def count(name: str, came: int | DownloadError) -> None:
+            nonlocal n_came, n_bytes
+            if isinstance(came, int):
+                n_came, n_bytes = n_came + 1, n_bytes + came
+                return show(n_came, len(names), decimal(n_bytes))
+            failed.append(str(came))
+            if isinstance(came, NoSpaceError) or len(failed) >= TOLERATED:
+                raise type(came)(f"{came}; the images that came are kept")
 
         self.side_by_side(get, names, count)
         if failed:
@@ -134,47 +152,55 @@ class Transfer:
                 f"the first was {failed[0]}"
             )
 
+    def check_pictures(self, names: Sequence[str]) -> None:
+        """Raises ValueError for one that is no picture."""
+
+        def check(name: str) -> None:
+            try:
+                check_picture(self.folder / name)
+            except ValueError as error:
+                raise ValueError(f"{self.folder / name}: {error}; unpack it again") from None
+
+        show = self.bar("images")
+        checked = itertools.count(1)
+        self.side_by_side(check, names, lambda name, result: show(next(checked), len(names)))
+
+    def manifest(self, dataset: str, subsets: dict[str, list[str]], names: Iterable[str]) -> None:
+        """Size and checksum of every file, those an earlier manifest names among them; written last of all."""
+        before = read_manifest(self.folder) or {"files": {}}
+        names = [name for name in dict.fromkeys([*before["files"], *names]) if (self.folder / name).is_file()]
+        files: dict[str, dict[str, Any]] = {}
+        show = self.bar("checksums")
+
+        def describe(name: str) -> dict[str, Any]:
+            path = self.folder / name
+            return {"bytes": path.stat().st_size, "sha256": file_digest(path, "sha256")}
+
+        def take(name: str, entry: dict[str, Any]) -> None:
+            files[name] = entry
+            show(len(files), len(names))
+
+        self.side_by_side(describe, names, take)
+        write_manifest(self.folder, dataset, subsets, {name: files[name] for name in names})
+
     def side_by_side(
-        self,
-        work: Callable[[str], Any],
-        names: Iterable[str],
-        take: Callable[[str, Any, DownloadError | None], None],
+        self, work: Callable[[str], Any], names: Iterable[str], take: Callable[[str, Any], object]
     ) -> None:
-        """Work on several names at a time and take each result or error; an exception here ends all threads."""
+        """Work on several names at a time and take each result or DownloadError; another exception ends all threads."""
         pool = ThreadPoolExecutor(self.workers)
         try:
             futures = {pool.submit(work, name): name for name in names}
             for future in as_completed(futures):
                 try:
-                    result, error = future.result(), None
-                except DownloadError as trouble:
-                    result, error = None, trouble
-                take(futures[future], result, error)
+                    result = future.result()
+                except DownloadError as error:
+                    result = error
+                take(futures[future], result)
         except BaseException:
             self.stop.set()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-
-    def manifest(self, dataset: str, subsets: dict[str, list[str]], names: Iterable[str]) -> None:
-        """Size and checksum of every file, those an earlier manifest names among them; written last of all."""
-        before = read_manifest(self.folder)
-        known = before["files"] if before else {}
-        names = [name for name in dict.fromkeys([*known, *names]) if (self.folder / name).is_file()]
-        task = self.bars.add_task("checksums", total=len(names), state="")
-
-        files: dict[str, dict[str, Any]] = {}
-
-        def describe(name: str) -> dict[str, Any]:
-            path = self.folder / name
-            return {"bytes": path.stat().st_size, "sha256": file_digest(path, "sha256", self.stop)}
-
-        def take(name: str, entry: dict[str, Any], error: DownloadError | None) -> None:
-            files[name] = entry
-            self.bars.update(task, advance=1)
-
-        self.side_by_side(describe, names, take)
-        write_manifest(self.folder, dataset, subsets, {name: files[name] for name in names})
 
 
 def check_picture(path: Path) -> None:

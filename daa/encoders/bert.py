@@ -19,10 +19,9 @@ from torch.nn import functional as F
 
 from daa.distribution import install
 from daa.encoders.heads import make_head
-from daa.encoders.noise import corrupt_pieces
 from daa.encoders.pooling import LastState, RectifiedMean
 from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
-from daa.encoders.vocabulary import Vocabulary
+from daa.encoders.vocabulary import Vocabulary, corrupt_pieces
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
 MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

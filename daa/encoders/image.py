@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from daa.embeddings import Gaussian
+from daa.embeddings import EPS, Gaussian, LocalFeatures
 from daa.encoders.heads import GaussianHead, make_head
 from daa.encoders.pooling import ProjectedMean
 from daa.encoders.pretrained import PretrainedEncoder, load_state, pretrained_wanted, torchvision_weights
@@ -174,3 +175,27 @@ def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, i
     size = parts["avgpool"].output_size
     places = math.prod(size) if isinstance(size, tuple) else size**2
     return layers, linear.in_features // places
+
+
+class Regions(nn.Module):
+    """Each region by itself: x -> l2(W x + b), from precomputed features such as those of SCAN.
+
+    Args:
+        embedding_dim: size of a region's vector.
+        features: size of a region's precomputed feature.
+
+    >>> Regions(embedding_dim=8, features=4)(torch.rand(2, 36, 4)).features.shape
+    torch.Size([2, 36, 8])
+
+    Source: SGRAF (Diao et al., AAAI 2021), section 3.1, after SCAN (Lee et al., ECCV 2018).
+    """
+
+    def __init__(self, embedding_dim: int = 1024, features: int = 2048) -> None:
+        super().__init__()
+        self.project = nn.Linear(features, embedding_dim)
+        nn.init.xavier_uniform_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, images: Float[Tensor, "images regions features"]) -> LocalFeatures:
+        local = F.normalize(self.project(images), dim=-1, eps=EPS)
+        return LocalFeatures(local, torch.ones(local.shape[:2], dtype=torch.bool, device=local.device))

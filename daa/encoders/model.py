@@ -12,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
-from daa.encoders.image import ConvSmall, FeatureEncoder, TorchvisionEncoder
-from daa.encoders.local import Regions, WordGRU
+from daa.encoders.image import ConvSmall, FeatureEncoder, Regions, TorchvisionEncoder
 from daa.encoders.sentence import SentenceGRU
-from daa.encoders.text import BagText, ConvText, GRUText
+from daa.encoders.text import BagText, ConvText, GRUText, WordGRU
 from daa.encoders.vocabulary import Vocabulary
 from daa.names import closest
 from daa.similarity import SIMILARITIES, CosineSimilarity

@@ -12,11 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daa.encoders.heads import make_head
-from daa.encoders.noise import drop_words
 from daa.encoders.pooling import LastState
 from daa.encoders.pretrained import PretrainedEncoder, pretrained_wanted
-from daa.encoders.vocabulary import PADDING, Vocabulary
-from daa.encoders.word_vectors import read_word_vectors
+from daa.encoders.vocabulary import PADDING, Vocabulary, drop_words, read_word_vectors
 
 
 class SentenceGRU(PretrainedEncoder):

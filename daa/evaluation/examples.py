@@ -64,11 +64,9 @@ def best_and_worst(
     numbers = np.arange(len(values)) if queries is None else queries
     valued = np.flatnonzero(np.isfinite(values))
     order = valued[np.argsort(-values[valued], kind="stable")]
-    captions_of = np.argsort(corpus.image_of_caption, kind="stable")
-    starts = np.searchsorted(corpus.image_of_caption[captions_of], np.arange(corpus.n_images + 1))
 
     def image_text(image: int, most: int) -> str:
-        own = captions_of[starts[image] : starts[image + 1]][:most]
+        own = corpus.captions_of_image(image)[:most]
         return f"image {corpus.image_ids[image]}, of which people say: " + " / ".join(corpus.captions[c] for c in own)
 
     truths = {name: truth.direction(direction) for name, truth in corpus.all_truths().items()}

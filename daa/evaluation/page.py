@@ -69,7 +69,7 @@ def _pairs(
     generator = np.random.default_rng(seed)
     evaluated = report.queries.get("i2t", np.arange(corpus.n_images))
     images = generator.choice(evaluated, min(N_IMAGES, len(evaluated)), replace=False)
-    own = [np.flatnonzero(corpus.image_of_caption == image) for image in images]
+    own = [corpus.captions_of_image(image) for image in images.tolist()]
     anywhere = generator.integers(0, corpus.n_captions, size=(len(images), N_PAIRS_EACH))
     captions = [np.concatenate(pair) for pair in zip(own, anywhere, strict=True)]
     matches = np.concatenate([corpus.image_of_caption[c] == image for image, c in zip(images, captions, strict=True)])

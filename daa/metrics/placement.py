@@ -19,8 +19,7 @@ import numpy as np
 
 from daa.compiled import njit
 from daa.metrics.inputs import Positives
-
-HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
+from daa.names import HIT_POLICIES
 
 
 class Placement(NamedTuple):

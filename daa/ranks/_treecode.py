@@ -50,7 +50,9 @@ def kernels(p: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
     to_polynomials = np.cos(np.outer(np.arange(p), angles)) * 2 / p  # values at the nodes -> Chebyshev coefficients
     to_polynomials[0] /= 2
     cells = np.arange(-reach, reach + 1)
-    distance = CELL * cells[:, None, None] + nodes[None, :, None] - nodes[None, None, :]  # [cells, source, target]
+    distance = CELL * (
+        cells[:, None, None] + nodes[None, :, None] / 2 - nodes[None, None, :] / 2
+    )  # [cells, source, target]
     sigmoid = 1 / (1 + np.exp(-distance))
     both = (sigmoid, sigmoid * (1 - sigmoid))
     first, second = (np.einsum("ak,okl,bl->oab", to_polynomials, one, to_polynomials) for one in both)
@@ -100,109 +102,110 @@ def _cells_of(row, temperature, place, cell, order):
     return used, n_used
 
 
-@njit(**_options)
-@no_type_check
-def _add_moments(moments, x, weight):
-    """Add weight * T_m(x) to every moment."""
-    before, now = 1.0, x
-    moments[0] += weight
-    moments[1] += weight * x
-    for m in range(2, moments.size):
-        before, now = now, 2.0 * x * now - before
-        moments[m] += weight * now
+@cache
+def compiled(p: int) -> tuple[Any, Any]:
+    """The kernels for p nodes in a cell, forwards and backwards; that p is a constant lets their loops be unrolled."""
 
+    @njit(**_options)
+    @no_type_check
+    def _add_moments(moments, x, weight):
+        """Add weight * T_m(x) to every moment."""
+        before, now = 1.0, x
+        moments[0] += weight
+        moments[1] += weight * x
+        for m in range(2, p):
+            before, now = now, 2.0 * x * now - before
+            moments[m] += weight * now
 
-@njit(**_options)
-@no_type_check
-def _evaluate(coefficients, x):
-    """The sum of coefficients[m] * T_m(x)."""
-    before, now = 1.0, x
-    total = coefficients[0] + coefficients[1] * x
-    for m in range(2, coefficients.size):
-        before, now = now, 2.0 * x * now - before
-        total += coefficients[m] * now
-    return total
+    @njit(**_options)
+    @no_type_check
+    def _evaluate(coefficients, x):
+        """The sum of coefficients[m] * T_m(x)."""
+        before, now = 1.0, x
+        total = coefficients[0] + coefficients[1] * x
+        for m in range(2, p):
+            before, now = now, 2.0 * x * now - before
+            total += coefficients[m] * now
+        return total
 
+    @njit(**_options)
+    @no_type_check
+    def _meet(used, n_used, moments, kernel, result):
+        """Fill `result` with the polynomial of each cell in use: what the cells within reach add up to there."""
+        reach = kernel.shape[0] // 2
+        first = 0
+        for a in range(n_used):
+            while used[a] - used[first] > reach:
+                first += 1
+            into = result[a]
+            for m in range(p):
+                into[m] = 0.0
+            b = first
+            while b < n_used and used[b] - used[a] <= reach:
+                g = kernel[int(used[b] - used[a]) + reach]
+                for source in range(p):
+                    weight = moments[b, source]
+                    line = g[source]
+                    for target in range(p):
+                        into[target] += weight * line[target]
+                b += 1
 
-@njit(**_options)
-@no_type_check
-def _meet(used, n_used, moments, kernel, result):
-    """Fill `result` with the polynomial of each cell in use: what the cells within reach add up to there."""
-    p = moments.shape[1]
-    reach = kernel.shape[0] // 2
-    first = 0
-    for a in range(n_used):
-        while used[a] - used[first] > reach:
-            first += 1
-        into = result[a]
-        for m in range(p):
-            into[m] = 0.0
-        b = first
-        while b < n_used and used[b] - used[a] <= reach:
-            g = kernel[int(used[b] - used[a]) + reach]
-            for source in range(p):
-                weight = moments[b, source]
-                line = g[source]
-                for target in range(p):
-                    into[target] += weight * line[target]
-            b += 1
+    @njit(**_options)
+    @no_type_check
+    def forward_rows(values, temperature, kernel, ranks, first, stop):
+        """Fill rows `first` to `stop` of `ranks`; a row that is not finite gets NaN."""
+        n, reach = values.shape[1], kernel.shape[0] // 2
+        place, order, cell = np.empty(n), np.empty(n), np.empty(n, np.int64)
+        moments, sums = np.empty((n, p)), np.empty((n, p))
+        for r in range(first, stop):
+            row, out = values[r], ranks[r]
+            if not np.isfinite(row).all():
+                out[:] = np.nan
+                continue
+            used, n_used = _cells_of(row, temperature, place, cell, order)
+            moments[:n_used] = 0.0
+            for j in range(n):
+                _add_moments(moments[cell[j]], place[j], 1.0)
+            _meet(used, n_used, moments, kernel, sums)
+            above, b = 0.0, n_used - 1
+            for a in range(n_used - 1, -1, -1):
+                while used[b] - used[a] > reach:
+                    above += moments[b, 0]
+                    b -= 1
+                sums[a, 0] += above
+            for j in range(n):
+                out[j] = _evaluate(sums[cell[j]], place[j]) + 0.5
 
+    @njit(**_options)
+    @no_type_check
+    def backward_rows(values, temperature, kernel, grad, result, first, stop):
+        """Fill rows `first` to `stop` of `result` with sum_j W_ij (g_j - g_i) / temperature, W the sigmoids' slopes."""
+        n = values.shape[1]
+        place, order, cell = np.empty(n), np.empty(n), np.empty(n, np.int64)
+        counts, weighted = np.empty((n, p)), np.empty((n, p))
+        slopes, sums = np.empty((n, p)), np.empty((n, p))
+        for r in range(first, stop):
+            row, g, out = values[r], grad[r], result[r]
+            if not np.isfinite(row).all():
+                out[:] = np.nan
+                continue
+            used, n_used = _cells_of(row, temperature, place, cell, order)
+            counts[:n_used] = 0.0
+            weighted[:n_used] = 0.0
+            mean = 0.0
+            for j in range(n):
+                mean += g[j]
+            mean /= n  # differences of gradients are what counts, and smaller numbers lose less
+            for j in range(n):
+                _add_moments(counts[cell[j]], place[j], 1.0)
+                _add_moments(weighted[cell[j]], place[j], g[j] - mean)
+            _meet(used, n_used, counts, kernel, slopes)
+            _meet(used, n_used, weighted, kernel, sums)
+            for j in range(n):
+                slope = _evaluate(slopes[cell[j]], place[j])
+                out[j] = (_evaluate(sums[cell[j]], place[j]) - (g[j] - mean) * slope) / temperature
 
-@njit(**_options)
-@no_type_check
-def forward_rows(values, temperature, kernel, ranks, first, stop):
-    """Fill rows `first` to `stop` of `ranks`; a row that is not finite gets NaN."""
-    n, p, reach = values.shape[1], kernel.shape[1], kernel.shape[0] // 2
-    place, order, cell = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    moments, sums = np.empty((n, p)), np.empty((n, p))
-    for r in range(first, stop):
-        row, out = values[r], ranks[r]
-        if not np.isfinite(row).all():
-            out[:] = np.nan
-            continue
-        used, n_used = _cells_of(row, temperature, place, cell, order)
-        moments[:n_used] = 0.0
-        for j in range(n):
-            _add_moments(moments[cell[j]], place[j], 1.0)
-        _meet(used, n_used, moments, kernel, sums)
-        above, b = 0.0, n_used - 1
-        for a in range(n_used - 1, -1, -1):
-            while used[b] - used[a] > reach:
-                above += moments[b, 0]
-                b -= 1
-            sums[a, 0] += above
-        for j in range(n):
-            out[j] = _evaluate(sums[cell[j]], place[j]) + 0.5
-
-
-@njit(**_options)
-@no_type_check
-def backward_rows(values, temperature, kernel, grad, result, first, stop):
-    """Fill rows `first` to `stop` of `result` with sum_j W_ij (g_j - g_i) / temperature, W the sigmoids' slopes."""
-    n, p = values.shape[1], kernel.shape[1]
-    place, order, cell = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    counts, weighted = np.empty((n, p)), np.empty((n, p))
-    slopes, sums = np.empty((n, p)), np.empty((n, p))
-    for r in range(first, stop):
-        row, g, out = values[r], grad[r], result[r]
-        if not np.isfinite(row).all():
-            out[:] = np.nan
-            continue
-        used, n_used = _cells_of(row, temperature, place, cell, order)
-        counts[:n_used] = 0.0
-        weighted[:n_used] = 0.0
-        mean = 0.0
-        for j in range(n):
-            mean += g[j]
-        mean /= n  # differences of gradients are what counts, and smaller numbers lose less
-        for j in range(n):
-            _add_moments(counts[cell[j]], place[j], 1.0)
-            _add_moments(weighted[cell[j]], place[j], g[j] - mean)
-        _meet(used, n_used, counts, kernel, slopes)
-        _meet(used, n_used, weighted, kernel, sums)
-        for j in range(n):
-            slope = _evaluate(slopes[cell[j]], place[j])
-            out[j] = (_evaluate(sums[cell[j]], place[j]) - (g[j] - mean) * slope) / temperature
+    return forward_rows, backward_rows
 
 
 def cells_needed(rows: Tensor, temperature: float) -> int:

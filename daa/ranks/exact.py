@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from daa.names import TIE_POLICIES
 from daa.ranks._radix import ordinal_kernel, tie_ranges_kernel
 
 ArrayOrTensor = TypeVar("ArrayOrTensor", np.ndarray, Tensor)
-
-TIE_POLICIES = ("average", "competition", "ordinal", "expected")
 
 
 def ranks(values: ArrayOrTensor, ties: str = "average") -> ArrayOrTensor:

@@ -21,13 +21,13 @@ BLOCK = 1 << 24
 PAIRS_WORTH_A_THREAD = 4_000_000
 """Number of pairs (about half a millisecond) below which another thread costs more than it brings."""
 
-LONG = {torch.float32: 768, torch.float64: 1024}
+LONG = {torch.float32: 512, torch.float64: 1024}
 """Length of a row from which the treecode is faster than all pairs."""
 
 NARROW = {torch.float32: 2.0**20, torch.float64: 2.0**14}
 """Widest spread of a row, in temperatures, for which a place in a cell keeps the digits that its precision needs."""
 
-ITEM_IN_PAIRS = 500
+ITEM_IN_PAIRS = 300
 """What an item costs the treecode, in pairs of the other kernel."""
 
 
@@ -160,15 +160,15 @@ def _linear(rows: Tensor, temperature: float, grad: Tensor | None = None) -> Ten
         return torch.cat(
             [_treecode.in_torch(rows[part], temperature, n_cells, g) for part, g in zip(parts, of_grad, strict=True)]
         )
-    kernels = _treecode.kernels(*_treecode.nodes_and_reach(rows.dtype))
+    p, reach = _treecode.nodes_and_reach(rows.dtype)
+    kernels, run = _treecode.kernels(p, reach), _treecode.compiled(p)
     result = torch.empty_like(rows, memory_format=torch.contiguous_format)
     arguments = [rows.contiguous().numpy(), temperature]
     if grad is None:
         arguments += [kernels[0], result.numpy()]
     else:
         arguments += [kernels[1], grad.to(rows.dtype).contiguous().numpy(), result.numpy()]
-    run = _treecode.forward_rows if grad is None else _treecode.backward_rows
-    _on_threads(run, arguments, n_rows, n_rows * n * ITEM_IN_PAIRS)
+    _on_threads(run[grad is not None], arguments, n_rows, n_rows * n * ITEM_IN_PAIRS)
     return result
 
 

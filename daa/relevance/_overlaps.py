@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from numba import prange
 
 from daa.compiled import njit
+from daa.relevance.ngrams import references
 
 TINY, SMALL = 1e-15, 1e-9  # pycocoevalcap adds them to matches and guesses
 BETA_SQUARED = 1.2**2  # weight of recall in ROUGE-L
 WORD = 64  # bits
 
 
-class Captions(NamedTuple):
-    """Captions as n-gram counts or as sequences of word numbers, and which of them are an image's references."""
-
-    indptr: Any  # int64 [captions + 1]
-    feature: Any  # int32 [entries], n-grams ascending within a caption, or words in their order
-    count: Any  # uint16 [entries]; unused by ROUGE-L
-    bounds: Any  # int64 [orders + 1], where the numbers of each order of n-grams begin
-    n_words: Any  # int32 [captions]
-    reference_indptr: Any  # int64 [images + 1]
-    references: Any  # int64 [captions]
-
-
 @njit()
 @no_type_check
-def _factors(captions, image, order):
+def _factors(reference_lengths, longest, order):
     """By length of a candidate: what its product of matches is divided by, and its brevity penalty."""
-    longest = captions.n_words.max()
     inverse = np.empty(longest + 1)
     brevity = np.ones(longest + 1)
     for length in range(longest + 1):
@@ -39,8 +27,7 @@ def _factors(captions, image, order):
             guesses *= max(0, length - n) + SMALL
         inverse[length] = 1 / guesses
         closest = -1
-        for position in range(captions.reference_indptr[image], captions.reference_indptr[image + 1]):
-            other = captions.n_words[captions.references[position]]
+        for other in reference_lengths:
             difference, best = abs(other - length), abs(closest - length)
             if closest < 0 or difference < best or (difference == best and other < closest):
                 closest = other
@@ -71,56 +58,51 @@ def _bleu(matches, length, inverse, brevity):
 
 @njit(parallel=True)
 @no_type_check
-def bleu_rows(captions, indptr, candidate, count, n_words, images, n_chunks, out):
-    """Fill `out` [images, candidates] from an inverted index of the candidates: feature f is in candidate[indptr[f]:].
+def bleu_rows(grams, n_words, owners, index, candidates, images, n_chunks, out):
+    """Fill `out` [images, candidates], with an inverted index of the candidates.
 
-    `n_words` are the candidates' lengths.
+    Args:
+        grams: the counts of all captions, of which `n_words` are the lengths and `owners` says whose they are.
+        index: (indptr, candidate, count); n-gram f is in the candidates of entries indptr[f] to indptr[f + 1].
     """
-    order = len(captions.bounds) - 1
-    n_candidates = len(n_words)
+    indptr, candidate, count = index
+    order, n_candidates, longest = len(grams.bounds) - 1, len(candidates), n_words[candidates].max()
     for chunk in prange(n_chunks):
-        largest = np.zeros(captions.bounds[order], dtype=np.uint16)
+        largest = np.zeros(grams.bounds[order], dtype=np.uint16)
         matches = np.zeros((n_candidates, order), dtype=np.uint16)
         for row in range(chunk * len(images) // n_chunks, (chunk + 1) * len(images) // n_chunks):
-            image = images[row]
-            first, last = captions.reference_indptr[image], captions.reference_indptr[image + 1]
-            for position in range(first, last):
-                r = captions.references[position]
-                for e in range(captions.indptr[r], captions.indptr[r + 1]):
-                    f = captions.feature[e]
-                    largest[f] = max(largest[f], captions.count[e])
-            for position in range(first, last):
-                r = captions.references[position]
+            own = references(owners, images[row])
+            for r in own:
+                for e in range(grams.indptr[r], grams.indptr[r + 1]):
+                    f = grams.feature[e]
+                    largest[f] = max(largest[f], grams.count[e])
+            for r in own:
                 n = 0
-                for e in range(captions.indptr[r], captions.indptr[r + 1]):
-                    f = captions.feature[e]
-                    while f >= captions.bounds[n + 1]:
+                for f in grams.feature[grams.indptr[r] : grams.indptr[r + 1]]:
+                    while f >= grams.bounds[n + 1]:
                         n += 1
                     if largest[f] > 0:
                         for p in range(indptr[f], indptr[f + 1]):
                             matches[candidate[p], n] += min(largest[f], count[p])
                         largest[f] = 0
-            inverse, brevity = _factors(captions, image, order)
+            inverse, brevity = _factors(n_words[own], longest, order)
             for c in range(n_candidates):
-                out[row, c] = _bleu(matches[c], n_words[c], inverse, brevity)
+                out[row, c] = _bleu(matches[c], n_words[candidates[c]], inverse, brevity)
             matches[:] = 0
 
 
 @njit()
 @no_type_check
-def _merged_references(captions, image):
+def _merged(grams, own):
     """The n-grams of all references of an image, ascending, with the largest count in any of them."""
-    first, last = captions.reference_indptr[image], captions.reference_indptr[image + 1]
     size = 0
-    for position in range(first, last):
-        r = captions.references[position]
-        size += captions.indptr[r + 1] - captions.indptr[r]
+    for r in own:
+        size += grams.indptr[r + 1] - grams.indptr[r]
     features = np.empty(size, dtype=np.int64)
     k = 0
-    for position in range(first, last):
-        r = captions.references[position]
-        for e in range(captions.indptr[r], captions.indptr[r + 1]):
-            features[k] = (np.int64(captions.feature[e]) << 16) | captions.count[e]
+    for r in own:
+        for e in range(grams.indptr[r], grams.indptr[r + 1]):
+            features[k] = (np.int64(grams.feature[e]) << 16) | grams.count[e]
             k += 1
     features.sort()
     k = 0
@@ -133,27 +115,29 @@ def _merged_references(captions, image):
 
 @njit()
 @no_type_check
-def bleu_batch(captions, images, candidates):
+def bleu_batch(grams, n_words, owners, images, candidates):
     """The block [images, candidates], by merging sorted lists: no index over the corpus is needed."""
-    order = len(captions.bounds) - 1
+    indptr, feature, count, bounds = grams
+    order, longest = len(bounds) - 1, n_words[candidates].max()
     out = np.empty((len(images), len(candidates)), dtype=np.float32)
     matches = np.zeros(order, dtype=np.int64)
     for row in range(len(images)):
-        merged = _merged_references(captions, images[row])
-        inverse, brevity = _factors(captions, images[row], order)
+        own = references(owners, images[row])
+        merged = _merged(grams, own)
+        inverse, brevity = _factors(n_words[own], longest, order)
         for column in range(len(candidates)):
             c = candidates[column]
             matches[:] = 0
             k = n = 0
-            for e in range(captions.indptr[c], captions.indptr[c + 1]):
-                f = captions.feature[e]
-                while f >= captions.bounds[n + 1]:
+            for e in range(indptr[c], indptr[c + 1]):
+                f = feature[e]
+                while f >= bounds[n + 1]:
                     n += 1
                 while k < len(merged) and merged[k] >> 16 < f:
                     k += 1
                 if k < len(merged) and merged[k] >> 16 == f:
-                    matches[n] += min(merged[k] & 0xFFFF, np.int64(captions.count[e]))
-            out[row, column] = _bleu(matches, captions.n_words[c], inverse, brevity)
+                    matches[n] += min(merged[k] & 0xFFFF, np.int64(count[e]))
+            out[row, column] = _bleu(matches, n_words[c], inverse, brevity)
     return out
 
 
@@ -168,31 +152,28 @@ def _popcount(x):
 
 @njit()
 @no_type_check
-def _rouge_image(captions, image, candidates, local, out):
-    """One image's row of ROUGE-L. `local` [words] is -1 everywhere, before and after.
+def _rouge_image(words, n_words, own, candidates, local, out):
+    """One image's row of ROUGE-L. `local` [vocabulary] is -1 everywhere, before and after.
 
     Longest common subsequences of a candidate with all references at once, bit-parallel (Hyyrö 2004): one bit a word of
     a reference, in as many 64-bit words as the reference needs; `begins` cuts the carries between references.
     """
-    first, last = captions.reference_indptr[image], captions.reference_indptr[image + 1]
     n_blocks = n_entries = 0
-    for position in range(first, last):
-        length = captions.n_words[captions.references[position]]
+    for length in n_words[own]:
         n_blocks += (length + WORD - 1) // WORD
         n_entries += length
     masks = np.zeros((n_entries, n_blocks), dtype=np.uint64)
     begins = np.zeros(n_blocks, dtype=np.bool_)
     lengths = np.zeros(n_blocks, dtype=np.int64)
     n_local = block = 0
-    for position in range(first, last):
-        r = captions.references[position]
-        length = captions.n_words[r]
+    for r in own:
+        length = n_words[r]
         if length == 0:
             continue
         begins[block] = True
         lengths[block] = length
         for k in range(length):
-            word = captions.feature[captions.indptr[r] + k]
+            word = words.feature[words.indptr[r] + k]
             if local[word] < 0:
                 local[word] = n_local
                 n_local += 1
@@ -204,8 +185,8 @@ def _rouge_image(captions, image, candidates, local, out):
         c = candidates[column]
         state[:] = everything
         found = False
-        for e in range(captions.indptr[c], captions.indptr[c + 1]):
-            at = local[captions.feature[e]]
+        for word in words.feature[words.indptr[c] : words.indptr[c + 1]]:
+            at = local[word]
             if at < 0:
                 continue
             found = True
@@ -230,19 +211,17 @@ def _rouge_image(captions, image, candidates, local, out):
             common += _popcount(~state[b])
             most = max(most, common)
             recall = max(recall, common / length)
-        precision = most / captions.n_words[c]
+        precision = most / n_words[c]
         out[column] = (1 + BETA_SQUARED) * precision * recall / (recall + BETA_SQUARED * precision)
-    for position in range(first, last):
-        r = captions.references[position]
-        for e in range(captions.indptr[r], captions.indptr[r + 1]):
-            local[captions.feature[e]] = -1
+    for r in own:
+        local[words.feature[words.indptr[r] : words.indptr[r + 1]]] = -1
 
 
 @njit(parallel=True)
 @no_type_check
-def rouge_rows(captions, images, candidates, n_chunks, out):
-    """Fill `out` [images, candidates]."""
+def rouge_rows(words, n_words, owners, images, candidates, n_chunks, out):
+    """Fill `out` [images, candidates] from all captions' words, their lengths and whose captions they are."""
     for chunk in prange(n_chunks):
-        local = np.full(captions.bounds[1], -1, dtype=np.int32)
+        local = np.full(words.bounds[1], -1, dtype=np.int32)
         for row in range(chunk * len(images) // n_chunks, (chunk + 1) * len(images) // n_chunks):
-            _rouge_image(captions, images[row], candidates, local, out[row])
+            _rouge_image(words, n_words, references(owners, images[row]), candidates, local, out[row])

@@ -23,18 +23,18 @@ from daa.compiled import njit
 class Vectors(NamedTuple):
     """The captions as sparse vectors, and which of them are an image's references."""
 
-    indptr: Any  # int64 [captions + 1]
-    feature: Any  # int32 [entries], ascending within a caption
+    indptr: Any  # int64 [captions + 1]; this and the next three are an `Ngrams`
+    feature: Any  # int32 [entries]
     count: Any  # uint16 [entries]
+    bounds: Any  # int64 [orders + 1]
+    reference_indptr: Any  # int64 [images + 1]; this and the next are the corpus's `captions_by_image`
+    references: Any  # int64 [captions]
     idf: Any  # float32 [features]
-    bounds: Any  # int64 [orders + 1], where the numbers of each order of n-grams begin
     inverse_norm: Any  # float32 [captions, orders]
     length: Any  # int32 [captions], an index into the penalty table
     penalty: Any  # float32 [lengths, lengths]
     clip: bool
     scale: float  # what the mean is multiplied by
-    reference_indptr: Any  # int64 [images + 1]
-    references: Any  # int64 [captions]
 
 
 class Index(NamedTuple):
@@ -55,6 +55,12 @@ def _unit_weight(v, c, e):
     while f >= v.bounds[order + 1]:
         order += 1
     return v.idf[f] * v.inverse_norm[c, order]
+
+
+@njit()
+@no_type_check
+def _references(v, image):
+    return v.references[v.reference_indptr[image] : v.reference_indptr[image + 1]]
 
 
 @njit()
@@ -99,13 +105,12 @@ def invert(v, captions, slots, n_slots):
 def _add_image(v, image, slots, cursor, index, head, integers, unit, table, out):
     """Add one image's row. `head` is -1 everywhere, before and after. Returns where the next image's slots begin."""
     n_lengths = v.penalty.shape[0]
-    first, last = v.reference_indptr[image], v.reference_indptr[image + 1]
-    scale = np.float32(v.scale / (last - first))
+    own = _references(v, image)
+    scale = np.float32(v.scale / len(own))
     following, count, length, touched = integers[0], integers[1], integers[2], integers[3]
     k = 0
     n_touched = 0
-    for position in range(first, last):
-        r = v.references[position]
+    for r in own:
         for e in range(v.indptr[r], v.indptr[r + 1]):
             if cursor < 0:
                 slot = slots[e]
@@ -157,8 +162,7 @@ def _most_entries(v, images):
     most = 0
     for image in images:
         total = 0
-        for position in range(v.reference_indptr[image], v.reference_indptr[image + 1]):
-            r = v.references[position]
+        for r in _references(v, image):
             total += v.indptr[r + 1] - v.indptr[r]
         most = max(most, total)
     return most
@@ -212,8 +216,8 @@ def product_batch(v, images, captions):
     n_slots = 0
     k = 0
     for c in captions:
-        for e in range(v.indptr[c], v.indptr[c + 1]):
-            slots[k] = _slot_of(keys, values, v.feature[e], True, n_slots)
+        for f in v.feature[v.indptr[c] : v.indptr[c + 1]]:
+            slots[k] = _slot_of(keys, values, f, True, n_slots)
             n_slots = max(n_slots, slots[k] + 1)
             k += 1
     index = invert(v, captions, slots, n_slots)
@@ -227,10 +231,9 @@ def product_batch(v, images, captions):
     for row in range(len(images)):
         image = images[row]
         k = 0
-        for position in range(v.reference_indptr[image], v.reference_indptr[image + 1]):
-            r = v.references[position]
-            for e in range(v.indptr[r], v.indptr[r + 1]):
-                image_slots[k] = _slot_of(keys, values, v.feature[e], False, n_slots)
+        for r in _references(v, image):
+            for f in v.feature[v.indptr[r] : v.indptr[r + 1]]:
+                image_slots[k] = _slot_of(keys, values, f, False, n_slots)
                 k += 1
         _add_image(v, image, image_slots, 0, index, head, integers, unit, table, out[row])
     return out
@@ -238,8 +241,9 @@ def product_batch(v, images, captions):
 
 @njit()
 @no_type_check
-def inverse_norms(indptr, feature, count, idf, bounds):
+def inverse_norms(grams, idf):
     """1 over the Euclidean norm of each caption's weights, order by order; 0 where a caption has no weight."""
+    indptr, feature, count, bounds = grams
     out = np.zeros((len(indptr) - 1, len(bounds) - 1), dtype=np.float32)
     for c in range(len(indptr) - 1):
         squares = np.zeros(len(bounds) - 1)
@@ -256,18 +260,19 @@ def inverse_norms(indptr, feature, count, idf, bounds):
 
 @njit()
 @no_type_check
-def similarity(v, c, r):
+def _similarity(v, c, r):
     """The similarity of candidate caption c to one reference caption r."""
+    indptr, feature, count = v.indptr, v.feature, v.count
     total = np.float32(0)
-    a, b = v.indptr[c], v.indptr[r]
-    while a < v.indptr[c + 1] and b < v.indptr[r + 1]:
-        if v.feature[a] < v.feature[b]:
+    a, b = indptr[c], indptr[r]
+    while a < indptr[c + 1] and b < indptr[r + 1]:
+        if feature[a] < feature[b]:
             a += 1
-        elif v.feature[a] > v.feature[b]:
+        elif feature[a] > feature[b]:
             b += 1
         else:
-            h, count = np.int64(v.count[a]), np.int64(v.count[b])
-            total += np.float32(_phi(v.clip, h, count)) * _unit_weight(v, c, a) * _unit_weight(v, r, b)
+            product = _phi(v.clip, np.int64(count[a]), np.int64(count[b]))
+            total += np.float32(product) * _unit_weight(v, c, a) * _unit_weight(v, r, b)
             a += 1
             b += 1
     return total * v.penalty[v.length[r], v.length[c]]
@@ -277,11 +282,11 @@ def similarity(v, c, r):
 @no_type_check
 def similarity_to_others(v, image, captions):
     """The mean similarity of each of an image's own captions to its other captions."""
-    first, last = v.reference_indptr[image], v.reference_indptr[image + 1]
+    own = _references(v, image)
     out = np.zeros(len(captions), dtype=np.float32)
     for k in range(len(captions)):
-        for position in range(first, last):
-            if v.references[position] != captions[k]:
-                out[k] += similarity(v, captions[k], v.references[position])
-        out[k] *= np.float32(v.scale / (last - first - 1))
+        for r in own:
+            if r != captions[k]:
+                out[k] += _similarity(v, captions[k], r)
+        out[k] *= np.float32(v.scale / (len(own) - 1))
     return out

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, CaptionsByImage
 
 Fitted = TypeVar("Fitted", bound="Relevance")
 
@@ -36,8 +36,7 @@ class Relevance(ABC):
     n_images: int
     n_captions: int
     image_of_caption: NDArray[np.int64]
-    reference_indptr: NDArray[np.int64]
-    references: NDArray[np.int64]
+    captions_by_image: CaptionsByImage
 
     def fit(self: Fitted, corpus: CaptionCorpus, df_corpus: CaptionCorpus | None = None) -> Fitted:
         """Read the corpus's captions.
@@ -52,9 +51,7 @@ class Relevance(ABC):
         """
         self.n_images, self.n_captions = corpus.n_images, corpus.n_captions
         self.image_of_caption = corpus.image_of_caption
-        self.references = np.argsort(corpus.image_of_caption, kind="stable")
-        counts = np.bincount(corpus.image_of_caption, minlength=corpus.n_images)
-        self.reference_indptr = np.concatenate([[0], np.cumsum(counts)])
+        self.captions_by_image = corpus.captions_by_image
         self._fit(corpus, df_corpus if df_corpus is not None else corpus)
         self.corpus_name = corpus.name
         self.df_note = "" if df_corpus is None else f", document frequencies of {df_corpus.name}"

@@ -1,14 +1,19 @@
-"""The weighted mean of several relevances."""
+"""Relevances by name, as configurations and the command line give it, and the weighted mean of several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daa.corpus import CaptionCorpus
+from daa.names import check_relevance
 from daa.relevance.base import Relevance
+from daa.relevance.overlap import METRICS, MeteorRelevance, OverlapRelevance
+from daa.relevance.sentence import SentenceRelevance
+from daa.relevance.tfidf import CiderRelevance, TfidfRelevance
 
 ROWS_AT_ONCE = 250
 SCALES = ("range", "annotated", "none")
@@ -97,10 +102,44 @@ class CombinedRelevance(Relevance):
 
 def _annotated_mean(kind: Relevance, n_images: int = 1000) -> float:
     """The mean relevance of annotated pairs, over the first images of the corpus."""
-    images = np.arange(min(n_images, kind.n_images))
     total, count = 0.0, 0
-    for image in images:
-        own = kind.references[kind.reference_indptr[image] : kind.reference_indptr[image + 1]]
+    for image in range(min(n_images, kind.n_images)):
+        own = kind.captions_by_image.of(image)
         total += float(kind._batch(np.array([image]), own).sum(dtype=np.float64))
         count += len(own)
     return total / count
+
+
+_MAKERS: dict[str, tuple[type[Relevance], dict[str, Any]]] = {
+    "tfidf": (TfidfRelevance, {}),
+    "cider-d": (CiderRelevance, {"variant": "cider-d"}),
+    "cider": (CiderRelevance, {"variant": "cider"}),
+    **{metric: (OverlapRelevance, {"metric": metric}) for metric in METRICS},
+    "meteor": (MeteorRelevance, {}),
+}
+
+
+def relevance_by_name(name: str, **options: Any) -> Relevance:
+    """The relevance of a name, not yet fitted.
+
+    Args:
+        name: one of `daa.names.RELEVANCES`; `sentence:FOLDER` for the sentence-transformers model in a folder; or
+            several of these joined by `+`, for their mean, each scaled by its range.
+        options: passed on to its class.
+
+    Raises:
+        ValueError: for a name that is not known.
+
+    >>> relevance_by_name("cider-d", leave_out_self=True)
+    CiderRelevance(CIDEr-D, n-grams of 1 to 4 words, counts clipped, length penalty sigma 6, mean over the image's \
+other captions, scale 0 to 10, tokenizer ptb_like; not fitted)
+    >>> relevance_by_name("cider-d+bleu-4+rouge-l").name
+    'cider-d+bleu-4+rouge-l'
+    """
+    check_relevance(name)
+    if name.startswith("sentence:") and "+" not in name:
+        return SentenceRelevance(name.removeprefix("sentence:"), **options)
+    if "+" in name:
+        return CombinedRelevance({part: relevance_by_name(part) for part in name.split("+")}, **options)
+    kind, fixed = _MAKERS[name]
+    return kind(**fixed, **options)

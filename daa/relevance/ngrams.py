@@ -1,100 +1,130 @@
-"""Captions as counts of n-grams, in flat arrays small enough for a training set of half a million captions."""
+"""From a caption to its words, and captions as counts of n-grams, small enough for half a million captions."""
 
 from __future__ import annotations
 
+import re
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import no_type_check
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daa.compiled import njit
-from daa.relevance.tokenize import Tokenizer
+
+Tokenizer = Callable[[str], Sequence[str]]
 
 MAX_COUNT = np.iinfo(np.uint16).max
+BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+
+_TOKEN = re.compile(
+    r"""
+    \d+(?:[.,:/]\d+)+                         # 1,000  3.5  10:30  1/2
+  | (?:[a-z]\.){2,}                           # u.s.
+  | (?:mr|mrs|ms|dr|st|jr|sr|vs|etc)\.(?=\s+\S)
+  | [^\W_]+(?:[-_/&.@](?=[^\W_])[^\W_]+|['’](?!s\b|m\b|d\b|ll\b|re\b|ve\b)[^\W_]+)*
+  | ['’](?:s|m|d|ll|re|ve)\b
+  | \.{2,} | -+ | `+ | ''
+  | \S
+    """,
+    re.VERBOSE,
+)
+_NOT = re.compile(r"(?<=[a-z])n['’]t\b")
+_DROPPED = re.compile(r"['’`\"“”]+|[.]+|-+|[?!,:;]")
+_JOINED = re.compile(r"\b(can)(not)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(gim|lem)(me)\b")
 
 
-@dataclass(frozen=True)
-class NgramCounts:
-    """The distinct n-grams of each caption and how often it has them.
+def ptb_like(caption: str) -> list[str]:
+    """Lower-case words in the manner of the Penn Treebank, punctuation dropped.
+
+    Contractions are split ("don't" is "do n't", "girl's" is "girl 's"), hyphened words stay whole, and what
+    pycocoevalcap's list calls punctuation is dropped. Brackets stay, as "-lrb-" and so on, because they do in
+    pycocoevalcap, whose list has them in capitals only.
+
+    >>> ptb_like("The girl's dog doesn't like a well-known cat.")
+    ['the', 'girl', "'s", 'dog', 'does', "n't", 'like', 'a', 'well-known', 'cat']
+    """
+    text = _JOINED.sub(lambda m: " ".join(g for g in m.groups() if g), _NOT.sub(" n't", caption.lower()))
+    tokens = _TOKEN.findall(text)
+    return [BRACKETS.get(token, token) for token in tokens if not _DROPPED.fullmatch(token)]
+
+
+def tokenizer_name(tokenizer: Tokenizer) -> str:
+    """What descriptions call a tokenizer."""
+    return getattr(tokenizer, "__name__", type(tokenizer).__name__)
+
+
+class Ngrams(NamedTuple):
+    """The distinct n-grams of each caption and how often it has them, or its words in their order (`word_sequences`).
 
     Args:
         indptr: int64 [captions + 1]; caption c owns the entries indptr[c] to indptr[c + 1].
-        feature: int32 [entries], the n-gram's number, ascending within a caption.
-        count: uint16 [entries], how often the caption has it.
+        feature: int32 [entries], the n-gram's number, ascending within a caption; or the word's number.
+        count: uint16 [entries], how often the caption has it; empty for words in their order.
         bounds: int64 [orders + 1]; n-grams of order n (from 1) are numbered bounds[n - 1] to bounds[n] - 1.
-        n_words: int32 [captions], the length of each caption in words.
     """
 
-    indptr: NDArray[np.int64]
-    feature: NDArray[np.int32]
-    count: NDArray[np.uint16]
-    bounds: NDArray[np.int64]
-    n_words: NDArray[np.int32]
+    indptr: Any
+    feature: Any
+    count: Any
+    bounds: Any
 
-    @property
-    def n_features(self) -> int:
-        return int(self.bounds[-1])
+    def part(self, start: int, stop: int) -> Ngrams:
+        """The captions from `start` to `stop`, their n-grams numbered as before."""
+        indptr = self.indptr[start : stop + 1]
+        entries = slice(indptr[0], indptr[-1])
+        return Ngrams(indptr - indptr[0], self.feature[entries], self.count[entries], self.bounds)
 
-    def head(self, n: int) -> NgramCounts:
-        """The first n captions, their n-grams numbered as before."""
-        end = self.indptr[n]
-        return NgramCounts(self.indptr[: n + 1], self.feature[:end], self.count[:end], self.bounds, self.n_words[:n])
-
-    def tail(self, n: int) -> NgramCounts:
-        """All captions from number n on, their n-grams numbered as before."""
-        start = self.indptr[n]
-        return NgramCounts(
-            self.indptr[n:] - start, self.feature[start:], self.count[start:], self.bounds, self.n_words[n:]
-        )
-
-    def without_unused(self) -> tuple[NgramCounts, NDArray[np.int64]]:
+    def without_unused(self) -> tuple[Ngrams, NDArray[np.int64]]:
         """The same with only those n-grams numbered that occur, and their former numbers."""
-        used = np.zeros(self.n_features, dtype=bool)
+        used = np.zeros(self.bounds[-1], dtype=bool)
         used[self.feature] = True
         new_number = np.concatenate([[0], np.cumsum(used)])
         feature = new_number[self.feature].astype(np.int32)
-        kept = np.flatnonzero(used)
-        return NgramCounts(self.indptr, feature, self.count.copy(), new_number[self.bounds], self.n_words), kept
+        return Ngrams(self.indptr, feature, self.count.copy(), new_number[self.bounds]), np.flatnonzero(used)
 
 
-def count_ngrams(captions: Iterable[str], tokenizer: Tokenizer, max_order: int = 4) -> NgramCounts:
+def count_ngrams(captions: Iterable[str], tokenizer: Tokenizer, max_order: int = 4) -> tuple[Ngrams, NDArray[np.int32]]:
     """Count the n-grams of order 1 to `max_order`, numbering them exactly (no hashing).
 
-    >>> counts = count_ngrams(["a dog", "a dog and a dog"], str.split, max_order=2)
-    >>> counts.n_words.tolist(), counts.bounds.tolist()
+    Returns:
+        the counts, and the length of each caption in words.
+
+    >>> counts, n_words = count_ngrams(["a dog", "a dog and a dog"], str.split, max_order=2)
+    >>> n_words.tolist(), counts.bounds.tolist()
     ([2, 5], [0, 3, 6])
     >>> counts.feature.tolist(), counts.count.tolist()
     ([0, 1, 3, 0, 1, 2, 3, 4, 5], [1, 1, 1, 2, 2, 1, 2, 1, 1])
     """
-    words, indptr, n_vocabulary = word_sequences(captions, tokenizer)
-    n_words = np.diff(indptr)
+    words, n_words = word_sequences(captions, tokenizer)
     if len(n_words) and n_words.max() > MAX_COUNT:
         raise ValueError(
             f"captions: expected at most {MAX_COUNT} words a caption, but caption {int(n_words.argmax())} "
             f"has {n_words.max()}"
         )
-    grams = np.full((max_order, len(words)), -1, dtype=np.int32)
-    grams[0] = words
+    indptr, n_vocabulary = words.indptr, int(words.bounds[1])
+    grams = np.full((max_order, len(words.feature)), -1, dtype=np.int32)
+    grams[0] = words.feature
     del words
     bounds = [0, n_vocabulary]
     for n in range(2, max_order + 1):
         bounds.append(bounds[-1] + _number_grams(grams, indptr, n, n_vocabulary))
     bounds_array = np.array(bounds, dtype=np.int64)
-    out_indptr, feature, count = _count(grams, indptr, bounds_array)
-    return NgramCounts(out_indptr, feature, count, bounds_array, n_words.astype(np.int32))
+    new_indptr, feature, count = _count(grams, indptr, bounds_array)
+    return Ngrams(new_indptr, feature, count, bounds_array), n_words
 
 
-def word_sequences(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
-    """Words as numbers in the order of their first appearance, all captions in one row."""
+def word_sequences(captions: Iterable[str], tokenizer: Tokenizer) -> tuple[Ngrams, NDArray[np.int32]]:
+    """Words in their order, numbered by their first appearance, and the length of each caption in words."""
     numbers: dict[str, int] = {}
     words, ends = array("i"), array("q", [0])
     for caption in captions:
         words.extend([numbers.setdefault(word, len(numbers)) for word in tokenizer(caption)])
         ends.append(len(words))
-    return np.array(words, dtype=np.int32), np.array(ends, dtype=np.int64), len(numbers)
+    indptr = np.array(ends, dtype=np.int64)
+    bounds = np.array([0, len(numbers)], dtype=np.int64)
+    sequences = Ngrams(indptr, np.array(words, dtype=np.int32), np.empty(0, dtype=np.uint16), bounds)
+    return sequences, np.diff(indptr).astype(np.int32)
 
 
 @njit()
@@ -154,15 +184,21 @@ def _count(grams, indptr, bounds):
 
 @njit()
 @no_type_check
-def document_frequency(indptr, feature, image_of_caption, order, n_features):
-    """In the captions of how many images each n-gram occurs; `order` lists the captions image by image."""
-    frequency = np.zeros(n_features, dtype=np.int32)
-    last = np.full(n_features, -1, dtype=np.int64)
-    for c in order:
-        image = image_of_caption[c]
-        for e in range(indptr[c], indptr[c + 1]):
-            f = feature[e]
-            if last[f] != image:
-                last[f] = image
-                frequency[f] += 1
+def references(owners, image):
+    """The captions of an image, in compiled code."""
+    return owners.captions[owners.indptr[image] : owners.indptr[image + 1]]
+
+
+@njit()
+@no_type_check
+def document_frequency(grams, owners):
+    """In the captions of how many images each n-gram occurs."""
+    frequency = np.zeros(grams.bounds[-1], dtype=np.int32)
+    last = np.full(grams.bounds[-1], -1, dtype=np.int64)
+    for image in range(len(owners.indptr) - 1):
+        for c in references(owners, image):
+            for f in grams.feature[grams.indptr[c] : grams.indptr[c + 1]]:
+                if last[f] != image:
+                    last[f] = image
+                    frequency[f] += 1
     return frequency

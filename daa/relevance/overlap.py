@@ -1,6 +1,10 @@
-"""BLEU and ROUGE-L of a caption against an image's captions, with pycocoevalcap's definitions and no Java."""
+"""BLEU and ROUGE-L of a caption against an image's captions, compiled; METEOR by pycocoevalcap's Java program."""
 
 from __future__ import annotations
+
+import importlib.util
+import shutil
+from typing import Any
 
 import numba
 import numpy as np
@@ -9,14 +13,15 @@ from scipy import sparse
 
 from daa.compiled import threads_for
 from daa.corpus import CaptionCorpus
+from daa.distribution import install
 from daa.relevance import _overlaps
 from daa.relevance.base import Relevance
-from daa.relevance.ngrams import count_ngrams, word_sequences
-from daa.relevance.tokenize import Tokenizer, ptb_like
+from daa.relevance.ngrams import Tokenizer, count_ngrams, ptb_like, tokenizer_name, word_sequences
 
 METRICS = ("bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l")
 PAIRS_WORTH_AN_INDEX = 1 << 18
 PAIRS_A_CHUNK = 1 << 16
+PAIRS_AT_ONCE = 1000  # that METEOR's program is sent
 
 
 class OverlapRelevance(Relevance):
@@ -54,33 +59,14 @@ class OverlapRelevance(Relevance):
 
     def describe(self) -> str:
         name = "ROUGE-L (beta 1.2)" if self.metric == "rouge-l" else f"sentence {self.metric.upper()}"
-        tokenizer = getattr(self.tokenizer, "__name__", type(self.tokenizer).__name__)
-        return f"{name} against the image's captions, scale 0 to 1, tokenizer {tokenizer}"
+        return f"{name} against the image's captions, scale 0 to 1, tokenizer {tokenizer_name(self.tokenizer)}"
 
     def _fit(self, corpus: CaptionCorpus, df_corpus: CaptionCorpus) -> None:
         self._columns: sparse.csc_array | None = None
         if self.metric == "rouge-l":
-            words, indptr, n_vocabulary = word_sequences(corpus.captions, self.tokenizer)
-            self._captions = _overlaps.Captions(
-                indptr=indptr,
-                feature=words,
-                count=np.empty(0, dtype=np.uint16),
-                bounds=np.array([0, n_vocabulary]),
-                n_words=np.diff(indptr).astype(np.int32),
-                reference_indptr=self.reference_indptr,
-                references=self.references,
-            )
-            return
-        counts = count_ngrams(corpus.captions, self.tokenizer, max_order=int(self.metric[-1]))
-        self._captions = _overlaps.Captions(
-            indptr=counts.indptr,
-            feature=counts.feature,
-            count=counts.count,
-            bounds=counts.bounds,
-            n_words=counts.n_words,
-            reference_indptr=self.reference_indptr,
-            references=self.references,
-        )
+            self._grams, self._n_words = word_sequences(corpus.captions, self.tokenizer)
+        else:
+            self._grams, self._n_words = count_ngrams(corpus.captions, self.tokenizer, int(self.metric[-1]))
 
     def _matrix(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         if self.metric != "rouge-l" and self._columns is None:
@@ -91,24 +77,83 @@ class OverlapRelevance(Relevance):
         if self.metric == "rouge-l":
             return self._block(images, captions, None)
         if len(images) * len(captions) < PAIRS_WORTH_AN_INDEX:
-            return _overlaps.bleu_batch(self._captions, images, captions)
+            return _overlaps.bleu_batch(self._grams, self._n_words, self.captions_by_image, images, captions)
         return self._block(images, captions, self._rows()[captions].tocsc())
 
     def _rows(self) -> sparse.csr_array:
         """The captions' counts, [captions, n-grams]."""
-        c = self._captions
-        return sparse.csr_array((c.count, c.feature, c.indptr), shape=(self.n_captions, int(c.bounds[-1])))
+        indptr, feature, count, bounds = self._grams
+        return sparse.csr_array((count, feature, indptr), shape=(self.n_captions, int(bounds[-1])))
 
     def _block(
         self, images: NDArray[np.int64], captions: NDArray[np.int64], columns: sparse.csc_array | None
     ) -> NDArray[np.float32]:
         out = np.empty((len(images), len(captions)), dtype=np.float32)
+        fitted = (self._grams, self._n_words, self.captions_by_image)
         with threads_for():
             n_chunks = max(1, min(len(images), out.size // PAIRS_A_CHUNK, 8 * numba.get_num_threads()))
             if columns is None:
-                _overlaps.rouge_rows(self._captions, images, captions, n_chunks, out)
-                return out
-            index = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
-            n_words = self._captions.n_words[captions]
-            _overlaps.bleu_rows(self._captions, *index, n_words, images, n_chunks, out)
-            return out
+                _overlaps.rouge_rows(*fitted, images, captions, n_chunks, out)
+            else:
+                index = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
+                _overlaps.bleu_rows(*fitted, index, captions, images, n_chunks, out)
+        return out
+
+
+class MeteorRelevance(Relevance):
+    """METEOR 1.5 (English, normalised) as pycocoevalcap calls it; from 0 to 1.
+
+    It matches words by form, stem, WordNet synonym and paraphrase. The Java program scores some hundreds of pairs a
+    second, so ask for batches or a few rows: all of COCO 5K would take days.
+
+    Args:
+        tokenizer: from a caption to its words; `ptb_like` by default, `str.split` for text tokenized already.
+
+    Raises:
+        ModuleNotFoundError: where pycocoevalcap is missing.
+        FileNotFoundError: where there is no Java.
+
+    Source: Denkowski and Lavie, Meteor Universal, WMT 2014.
+    """
+
+    name = "meteor"
+    _words: list[str]
+
+    def __init__(self, tokenizer: Tokenizer = ptb_like) -> None:
+        self.tokenizer = tokenizer
+        self._meteor: Any = None
+        if importlib.util.find_spec("pycocoevalcap") is None:
+            raise ModuleNotFoundError(f"meteor: needs the package pycocoevalcap; {install('meteor')}")
+        if shutil.which("java") is None:
+            raise FileNotFoundError(
+                "meteor: needs Java, but there is no program `java`; install a Java runtime, 8 or later"
+            )
+
+    def describe(self) -> str:
+        return f"METEOR 1.5 against the image's captions, scale 0 to 1, tokenizer {tokenizer_name(self.tokenizer)}"
+
+    def _fit(self, corpus: CaptionCorpus, df_corpus: CaptionCorpus) -> None:
+        self._words = [" ".join(self.tokenizer(caption)).replace("|||", "") for caption in corpus.captions]
+
+    def _matrix(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self._batch(images, np.arange(self.n_captions))
+
+    def _batch(self, images: NDArray[np.int64], captions: NDArray[np.int64]) -> NDArray[np.float32]:
+        out = np.zeros((len(images), len(captions)), dtype=np.float32)
+        own = [[self._words[r] for r in self.captions_by_image.of(image)] for image in images]
+        references = [[words for words in some if words] for some in own]
+        pairs = [(a, b) for a in range(len(images)) for b in range(len(captions))]
+        pairs = [(a, b) for a, b in pairs if references[a] and self._words[captions[b]]]
+        for start in range(0, len(pairs), PAIRS_AT_ONCE):
+            some = pairs[start : start + PAIRS_AT_ONCE]
+            expected = {k: references[a] for k, (a, _) in enumerate(some)}
+            candidates = {k: [self._words[captions[b]]] for k, (_, b) in enumerate(some)}
+            out[tuple(np.transpose(some))] = self._program().compute_score(expected, candidates)[1]
+        return out
+
+    def _program(self) -> Any:
+        if self._meteor is None:
+            from pycocoevalcap.meteor.meteor import Meteor
+
+            self._meteor = Meteor()
+        return self._meteor

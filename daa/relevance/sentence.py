@@ -70,8 +70,9 @@ class SentenceRelevance(Relevance):
             raise ValueError(f"model: expected finite embeddings, but that of caption {caption} is not")
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
         self._embeddings: NDArray[np.float32] = (embeddings / np.where(norms > 0, norms, 1)).astype(np.float32)
-        sums = np.add.reduceat(self._embeddings[self.references], self.reference_indptr[:-1], axis=0)
-        self._means: NDArray[np.float32] = (sums / np.diff(self.reference_indptr)[:, None]).astype(np.float32)
+        indptr, own = self.captions_by_image
+        sums = np.add.reduceat(self._embeddings[own], indptr[:-1], axis=0)
+        self._means: NDArray[np.float32] = (sums / np.diff(indptr)[:, None]).astype(np.float32)
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if hasattr(self.model, "encode"):
@@ -92,7 +93,7 @@ class SentenceRelevance(Relevance):
         out = np.empty((len(images), len(candidates)), dtype=np.float32)
         for start in range(0, len(images), IMAGES_AT_ONCE):
             some = images[start : start + IMAGES_AT_ONCE]
-            own = [self.references[self.reference_indptr[image] : self.reference_indptr[image + 1]] for image in some]
+            own = [self.captions_by_image.of(image) for image in some]
             first = np.cumsum([0, *map(len, own[:-1])])
             cosines = self._embeddings[np.concatenate(own)] @ candidates.T
             np.maximum.reduceat(cosines, first, axis=0, out=out[start : start + IMAGES_AT_ONCE])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from daa.datasets.registry import BY_HAND, SOURCES
+from daa.datasets.sources import BY_HAND, SOURCES
 
 
 class Facts(NamedTuple):

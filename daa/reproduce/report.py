@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table as RichTable
 
-from daa.datasets.download import readable
 from daa.reproduce.facts import GPUS, Needed
 from daa.reproduce.plan import Plan
 from daa.reproduce.protocol import Result
@@ -34,15 +34,16 @@ def plan_lines(name: str, plan: Plan) -> list[str]:
         lines.append(
             f"  {stage.epochs} epochs = {stage.steps:,} steps of {plan.batch}; {stage.trained / 1e6:,.1f} million "
             f"parameters trained; {stage.flops / 1e12:.2f} TFLOP a step, forward and backward; "
-            f"{readable(stage.state)} of weights, gradients and moments; {readable(stage.kept)} kept a step in float32"
+            f"{decimal(stage.state)} of weights, gradients and moments; "
+            f"{decimal(int(stage.kept))} kept a step in float32"
         )
     half = "" if plan.precision == "no" else f", half of what is kept since it is {plan.precision}"
-    lines.append(f"  memory: about {readable(plan.memory)} on the device{half}")
+    lines.append(f"  memory: about {decimal(int(plan.memory))} on the device{half}")
     if plan.relevance:
-        lines.append(f"  relevance of the training captions: about {readable(plan.relevance)} of main memory, sparse")
+        lines.append(f"  relevance of the training captions: about {decimal(plan.relevance)} of main memory, sparse")
     for gpu in GPUS:
         rate = (gpu.full if plan.precision == "no" else gpu.half) / 1e12
-        fits = "" if plan.memory < gpu.memory else f"; does not fit its {readable(gpu.memory)}, set train.chunks"
+        fits = "" if plan.memory < gpu.memory else f"; does not fit its {decimal(int(gpu.memory))}, set train.chunks"
         lines.append(
             f"  {gpu.name}: {plan.hours(gpu):,.1f} hours = {plan.flops / 1e18:.2f} EFLOP at an assumed {rate:g} TFLOP/s"
             f" ({gpu.why}){fits}"
@@ -57,9 +58,9 @@ def needed_lines(needed: Sequence[Needed]) -> list[str]:
     total = sum(one.n_bytes for one in needed)
     by_hand = sum(one.by_hand for one in needed)
     files = "1 download" if len(needed) == 1 else f"{len(needed)} downloads"
-    lines = [f"Needs {files}, {readable(total)} as far as sizes are published:"]
+    lines = [f"Needs {files}, {decimal(total)} as far as sizes are published:"]
     for one in needed:
-        size = f" ({readable(one.n_bytes)})" if one.n_bytes else ""
+        size = f" ({decimal(one.n_bytes)})" if one.n_bytes else ""
         where = f": {one.where}" if one.where else ""
         lines.append(f"  {'by hand: ' if one.by_hand else ''}{one.what}{size}{where}")
     if by_hand:

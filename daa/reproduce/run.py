@@ -122,8 +122,7 @@ def needed_of(job: Job) -> list[Needed]:
 
 def obtain(job: Job, quiet: bool = False) -> list[str]:
     """Download what the row needs and is not there; what has to be fetched by hand is returned, a line each."""
-    from daa.datasets.obtain import obtain_coco
-    from daa.datasets.obtain_others import obtain_cub, obtain_flickr30k
+    from daa.datasets.obtain import obtain_coco, obtain_cub, obtain_flickr30k
     from daa.datasets.transfer import Transfer
 
     names = {config.data.name for config in job.configs.values()}

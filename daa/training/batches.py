@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from daa.corpus import CaptionsByImage
 from daa.encoders.inputs import ImageInputs
 from daa.training.config import Config
 from daa.training.seeds import derived_seed, numpy_generator
@@ -94,12 +95,9 @@ class Sampler:
         self.sampling = sampling
         self.captions_per_image = captions_per_image
         self.seed = seed
-        self._by_image = np.argsort(self.image_of_caption, kind="stable")
-        self._starts = np.searchsorted(
-            self.image_of_caption[self._by_image], np.arange(self.image_of_caption.max() + 2)
-        )
-        items = len(self._starts) - 1 if sampling == "image" else len(self.image_of_caption)
-        self.steps_per_epoch = max(1, items // batch_size)
+        self._by_image = CaptionsByImage.group(self.image_of_caption)
+        self._items = len(self._by_image.counts if sampling == "image" else self.image_of_caption)
+        self.steps_per_epoch = max(1, self._items // batch_size)
         self._epoch: tuple[int, np.ndarray] = (-1, np.array([]))
         self._of_class: list[np.ndarray] = []
         if sampling == "class":
@@ -120,16 +118,12 @@ class Sampler:
             return np.unique(self.image_of_caption[captions]), captions
         epoch, within = divmod(step, self.steps_per_epoch)
         if self._epoch[0] != epoch:
-            items = len(self._starts) - 1 if self.sampling == "image" else len(self.image_of_caption)
-            self._epoch = (epoch, numpy_generator(self.seed, "order", epoch).permutation(items))
+            self._epoch = (epoch, numpy_generator(self.seed, "order", epoch).permutation(self._items))
         chosen = self._epoch[1][within * self.batch_size : (within + 1) * self.batch_size]
         if self.sampling == "caption":
             return np.unique(self.image_of_caption[chosen]), chosen
         generator = numpy_generator(self.seed, "captions", step)
-        of_images = [
-            generator.permutation(self._by_image[self._starts[i] : self._starts[i + 1]])[: self.captions_per_image]
-            for i in chosen
-        ]
+        of_images = [generator.permutation(self._by_image.of(i))[: self.captions_per_image] for i in chosen]
         return chosen, np.concatenate(of_images)
 
 

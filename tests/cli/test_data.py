@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from daa.datasets import load_dataset, receive
+from daa.datasets import load_dataset, resume
 from tests.command import call
 from tests.datasets.fakes import publish
 from tests.datasets.server import serving
@@ -25,7 +25,7 @@ def server():
 def daa(monkeypatch, capsys, tmp_path, server):
     """Runs `daa data ...` in an empty folder against the server; gives exit code, stdout and stderr."""
     publish(server, monkeypatch)
-    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(resume, "FIRST_WAIT", 0.001)
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
     monkeypatch.chdir(tmp_path)
 
@@ -111,7 +111,7 @@ def test_ctrl_c_in_a_real_process(daa, server, tmp_path):
     assert daa("coco", "--captions", "--to", "c", "--quiet")[0] == 0
     code = (  # a process of its own, in which the split has the size it has here
         "import sys; from daa.datasets import karpathy; from daa import cli; "
-        "karpathy.SPLIT_SIZES = {'coco': {'train': 8, 'val': 3, 'test': 4}}; "
+        "karpathy.SPLIT_SIZES['coco'] = {'train': 8, 'val': 3, 'test': 4}; "
         "sys.argv = ['daa', 'data', 'coco', '--subset', '8', '--no-labels', '--to', 'c']; cli.main()"
     )
     process = subprocess.Popen(
@@ -125,8 +125,8 @@ def test_ctrl_c_in_a_real_process(daa, server, tmp_path):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)  # the server still sends nothing
     server.hurry.set()
-    _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted: nothing half-written is left; the same command goes on where it can" in err
     assert "Traceback" not in err

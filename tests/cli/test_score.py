@@ -39,7 +39,7 @@ def score(monkeypatch, capsys, tmp_path):
 
 def test_prints_the_table_and_writes_the_json(score, tmp_path):
     np.save(tmp_path / "mine.npy", SCORES)
-    code, out, err = score("--scores", "mine.npy", "--relevance", "tfidf", "--json", "out.json")
+    code, out, err = score("--scores", "mine.npy", "--relevance", "tfidf", "--out", "out.json")
     assert code == 0, err
     report = json.loads((tmp_path / "out.json").read_text())
     assert "mine on toy" in out
@@ -62,8 +62,8 @@ def test_a_transposed_matrix_is_turned_and_says_so(score, tmp_path):
 def test_two_systems_side_by_side_in_every_format(score, tmp_path):
     np.save(tmp_path / "one.npy", SCORES)
     np.save(tmp_path / "two.npy", SCORES + 3 * (IMAGE_OF_CAPTION[None] == np.arange(4)[:, None]))
-    formats = {kind: f"out.{kind}" for kind in ("json", "csv", "markdown", "latex", "html")}
-    options = [word for kind, file in formats.items() for word in (f"--{kind}", file)]
+    formats = {kind: f"out.{kind}" for kind in ("json", "csv", "md", "tex", "html")}
+    options = [word for file in formats.values() for word in ("--out", file)]
     code, out, err = score("--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", *options)
     assert code == 0, err
     assert "one" in out
@@ -72,12 +72,26 @@ def test_two_systems_side_by_side_in_every_format(score, tmp_path):
     assert [report["name"] for report in json.loads(texts["json"])["reports"]] == ["one", "two"]
     frame = pd.read_csv(tmp_path / "out.csv")
     assert set(frame.system) == {"one", "two"}
-    assert texts["markdown"].startswith("| judged by")
-    assert "\\toprule" in texts["latex"]
+    assert texts["md"].startswith("| judged by")
+    assert "\\toprule" in texts["tex"]
     assert texts["html"].startswith("<!DOCTYPE html>")
     value = recall_at_k(SCORES, IMAGE_OF_CAPTION, 5)
     row = frame[(frame.system == "one") & (frame.metric == "R@5") & (frame.direction == "i2t")]
     assert row.value.item() == pytest.approx(value)
+
+
+def test_what_the_former_options_write_is_the_same(score, tmp_path):
+    """`--json` and its kin stay for one version."""
+    np.save(tmp_path / "one.npy", SCORES)
+    former = [("json", "json"), ("csv", "csv"), ("markdown", "md"), ("latex", "tex")]
+    old = [word for option, kind in former for word in (f"--{option}", f"old.{kind}")]
+    new = [word for _, kind in former for word in ("--out", f"new.{kind}")]
+    code, _, err = score("--scores", "one.npy", "--relevance", "none", *old, *new, "--out", "md:table.txt")
+    assert code == 0, err
+    for _, kind in former:
+        assert (tmp_path / f"old.{kind}").read_bytes() == (tmp_path / f"new.{kind}").read_bytes()
+    assert (tmp_path / "table.txt").read_bytes() == (tmp_path / "new.md").read_bytes()
+    assert "--json" not in score("--help")[1]
 
 
 def test_the_mean_of_two_systems_is_one_more(score, tmp_path):
@@ -85,7 +99,7 @@ def test_the_mean_of_two_systems_is_one_more(score, tmp_path):
     np.save(tmp_path / "saf.npy", saf)
     np.save(tmp_path / "sgr.npy", sgr.T)
     np.save(tmp_path / "sgraf.npy", ensemble(saf, sgr))
-    options = ["--relevance", "tfidf", "--folds", 2, "--html", "page.html", "--json"]
+    options = ["--relevance", "tfidf", "--folds", 2, "--out", "page.html", "--out"]
     names = [word for name in ("SAF", "SGR", "SGRAF") for word in ("--name", name)]
     code, out, err = score("--scores", "saf.npy", "--scores", "sgr.npy", "--ensemble", *names, *options, "both.json")
     assert code == 0, err
@@ -100,7 +114,7 @@ def test_the_mean_of_two_systems_is_one_more(score, tmp_path):
 
 def test_what_was_computed_is_shown_if_it_cannot_be_written_and_written_if_nobody_reads(score, tmp_path, monkeypatch):
     np.save(tmp_path / "one.npy", SCORES)
-    options = ["--scores", "one.npy", "--relevance", "none", "--csv", "out.csv", "--markdown", "out.md"]
+    options = ["--scores", "one.npy", "--relevance", "none", "--out", "out.csv", "--out", "out.md"]
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -111,7 +125,7 @@ def test_what_was_computed_is_shown_if_it_cannot_be_written_and_written_if_nobod
     assert (code, err) == (2, "error: No space left on device\n")
     assert "one on toy" in out
     (tmp_path / "out.csv").unlink()
-    monkeypatch.setattr("daa.cli.console.show", full)
+    monkeypatch.setattr("daa.cli.score.show", full)
     assert score(*options)[0] == 2
     assert (tmp_path / "out.csv").exists()
 
@@ -131,7 +145,7 @@ def test_embeddings_instead_of_a_matrix(score, tmp_path):
     images, captions = generator.normal(size=(4, 8)), generator.normal(size=(12, 8)).astype(np.float16)
     np.save(tmp_path / "i.npy", images)
     np.save(tmp_path / "c.npy", captions)
-    options = ["--images", "i.npy", "--captions", "c.npy", "--relevance", "none", "--json", "out.json", "--intervals"]
+    options = ["--images", "i.npy", "--captions", "c.npy", "--relevance", "none", "--out", "out.json", "--intervals"]
     code, _, err = score(*options, "--similarity", "dot")
     assert code == 0, err
     measurements = json.loads((tmp_path / "out.json").read_text())["measurements"]
@@ -155,7 +169,7 @@ def test_your_own_captions(score, tmp_path):
 
 def test_estimates_from_random_queries(score, tmp_path):
     np.save(tmp_path / "one.npy", SCORES)
-    options = ["--queries", 5, "--seed", 2, "--relevance", "tfidf", "--csv", "out.csv", "--html", "out.html"]
+    options = ["--queries", 5, "--seed", 2, "--relevance", "tfidf", "--out", "out.csv", "--out", "out.html"]
     code, out, err = score("--scores", "one.npy", *options)
     assert code == 0, err
     assert "4 of 4 images (i2t)" in " ".join(out.split())
@@ -166,19 +180,22 @@ def test_estimates_from_random_queries(score, tmp_path):
     assert "best queries" in (tmp_path / "out.html").read_text()
 
 
-def test_on_a_cluster_the_numbers_are_the_same(score, tmp_path):
+def test_in_other_processes_and_on_a_cluster_the_numbers_are_the_same(score, tmp_path):
     from distributed import LocalCluster
 
     np.save(tmp_path / "one.npy", SCORES)
     np.save(tmp_path / "two.npy", SCORES**3)
     options = ["--scores", "one.npy", "--scores", "two.npy", "--relevance", "tfidf", "--relevance", "cider-d"]
     options += ["--ensemble"]
-    expected = score(*options, "--json", "local.json")
+    expected = score(*options, "--out", "local.json")
     assert expected[0] == 0, expected
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
         address = ["--scheduler", cluster.scheduler_address]
-        assert score(*options, "--json", "dask.json", "--engine", "dask", *address)[:2] == expected[:2]
-    assert (tmp_path / "dask.json").read_text() == (tmp_path / "local.json").read_text()
+        assert score(*options, "--json", "engine.json", "--engine", "dask", *address)[:2] == expected[:2]
+        assert score(*options, "--out", "dask.json", *address)[:2] == expected[:2]
+    assert score(*options, "--out", "workers.json", "--workers", 2)[:2] == expected[:2]
+    for where in ("engine", "dask", "workers"):
+        assert (tmp_path / f"{where}.json").read_text() == (tmp_path / "local.json").read_text()
 
 
 def test_a_square_matrix_is_taken_as_images_by_captions_and_says_so(score, tmp_path):
@@ -188,7 +205,7 @@ def test_a_square_matrix_is_taken_as_images_by_captions_and_says_so(score, tmp_p
     code, rows, err = score("--scores", "square.npy", *own)
     assert (code, err) == (
         0,
-        "scores square.npy: square; rows are taken as images, unless --orientation t2i\n",
+        "--scores square.npy: square; rows are taken as images, unless --orientation t2i\n",
     )
     assert score("--scores", "square.npy", *own, "--orientation", "t2i")[1] != rows
 
@@ -205,7 +222,7 @@ def file_of(scores):
     return file.getvalue()
 
 
-UNREADABLE = "scores: bad.npy is not a readable .npy file of plain numbers, it may be cut short or hold Python objects"
+UNREADABLE = "--scores: bad.npy is not a readable .npy file of plain numbers, it may be cut short or hold Python"
 OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
 
 
@@ -213,33 +230,35 @@ OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
 @pytest.mark.parametrize(
     ("scores", "options", "message"),
     [
-        (None, [], "scores: there is no file bad.npy"),
-        (SCORES[:, :5], [], "scores bad.npy: expected [4 images, 12 captions] like the corpus toy, got shape (4, 5)"),
+        (None, [], "--scores: there is no file bad.npy"),
+        (SCORES[:, :5], [], "--scores bad.npy: expected [4 images, 12 captions] like the corpus toy, got shape (4, 5)"),
         (SCORES.T, ["--orientation", "i2t"], "it looks transposed"),
-        (with_bad(np.nan), [], "scores bad.npy: expected finite numbers, got nan at image 1, caption 2"),
+        (with_bad(np.nan), [], "--scores bad.npy: expected finite numbers, got nan at image 1, caption 2"),
         (
             with_bad(-np.inf),
             ["--queries", "3"],
-            "scores bad.npy: expected finite numbers, got -inf at image 1",
+            "--scores bad.npy: expected finite numbers, got -inf at image 1",
         ),
         (file_of(SCORES)[:-9], [], UNREADABLE),
         (file_of(np.array([[print]], dtype=object)), [], UNREADABLE),
         (pickle.dumps(SCORES), [], UNREADABLE),
-        (SCORES.astype(int), [], "scores bad.npy: expected floating-point numbers, got int64"),
+        (SCORES.astype(int), [], "--scores bad.npy: expected floating-point numbers, got int64"),
         (SCORES, ["--relevance", "nonsense"], "nonsense"),
-        (SCORES, ["--folds", "3"], "fold_size: expected a divisor"),
+        (SCORES, ["--folds", "3"], "--folds: expected a divisor"),
         (SCORES, ["--images", "bad.npy"], "--scores: expected --scores FILE, or both --images"),
         (SCORES, ["--images", "bad.npy", "--captions", "bad.npy"], "--scores: expected --scores FILE, or both"),
         (SCORES, ["--name", "a", "--name", "b"], "--name: expected 1, one a system, got 2"),
-        (SCORES, ["--queries", "1"], "queries: expected an integer from 2"),
+        (SCORES, ["--queries", "1"], "--queries: expected an integer from 2"),
         (SCORES, ["--queries", "3", "--folds", "2"], "--queries: expected no --folds with it"),
         (SCORES, ["--queries", "3", "--intervals"], "--queries: expected no --intervals with it"),
-        (SCORES, ["--engine", "spark"], "engine: expected one of local, dask, got 'spark'"),
-        (SCORES, ["--scheduler", "tcp://x:1"], 'scheduler: expected one with engine "dask" only'),
+        (SCORES, ["--engine", "spark"], "--engine: expected one of local, dask, got 'spark'"),
+        (SCORES, ["--scheduler", "tcp://127.0.0.1:9"], "--scheduler: no Dask scheduler answers at tcp"),
+        (SCORES, ["--scheduler", "tcp://x:1", "--workers", "2"], "--workers: expected no --scheduler with it"),
+        (SCORES, ["--workers", "0"], "--workers"),
         (
             SCORES,
             ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"],
-            "scheduler: no Dask scheduler answers at tcp",
+            "--scheduler: no Dask scheduler answers at tcp",
         ),
         (SCORES, ["--image-ids", "ids.txt"], "--caption-file: expected it where --image-ids"),
         (SCORES, [*OWN, "--corpus", "scenes"], "--caption-file: expected no --corpus"),
@@ -271,13 +290,28 @@ OWN = ["--caption-file", "caps.txt", "--image-ids", "ids.txt"]
         (
             with_bad(np.nan),
             ["--scores", "ok/bad.npy", "--name", "a", "--name", "b"],
-            "scores bad.npy: expected finite numbers, got nan",
+            "--scores bad.npy: expected finite numbers, got nan",
         ),
         (SCORES, ["--csv", "./bad.npy"], "--csv: expected a file of its own, but bad.npy is read"),
-        (SCORES, ["--csv", "out.json"], "--csv: expected a file of its own, but out.json is written by --json"),
+        (SCORES, ["--csv", "out.json"], "--csv: expected a file of its own, but out.json is written by --out"),
         (SCORES, ["--html", "ok"], "--html: expected a file to write, but ok is a folder"),
         (SCORES, ["--html", "bad.npy/x.html"], "bad.npy is a file, not a folder"),
-        (SCORES, ["--asp-ties", "averag"], "asp_ties: expected one of average"),
+        (SCORES, ["--asp-ties", "averag"], "--asp-ties: expected one of average"),
+        (SCORES, ["--hit-ties", "pesimistic"], "did you mean pessimistic?"),
+        (SCORES, ["--orientation", "t2t"], "--orientation: expected one of auto, i2t, t2i, got 't2t'"),
+        (
+            SCORES,
+            ["--out", "x.jsn"],
+            "--out: expected a file ending in .json, .csv, .md, .tex, .html, or json:FILE",
+        ),
+        (SCORES, ["--out", "x.jsn"], "got x.jsn; did you mean .json?"),
+        (
+            SCORES,
+            ["--out", "a.csv", "--out", "a.csv"],
+            "--out: expected a file of its own, but a.csv is written by --out",
+        ),
+        (SCORES, ["--out", "md:bad.npy"], "--out: expected a file of its own, but bad.npy is read"),
+        (SCORES, ["--out", "ok.csv/x.csv", "--out", "ok"], "--out: expected a file ending in"),
         (SCORES, ["--seed", "-1"], "--seed"),
         (SCORES, ["--scor", "bad.npy"], "No such option: --scor"),
         (SCORES, ["--scores", "bad.npy"], "--name: expected distinct names for the systems, got bad, bad"),
@@ -299,7 +333,7 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp
     np.save(tmp_path / "ok" / "bad.npy", SCORES)
     before = sorted(tmp_path.iterdir())
     default = [] if "--relevance" in options else ["--relevance", "none"]
-    code, out, err = score("--scores", "bad.npy", "--json", "out.json", *default, *options)
+    code, out, err = score("--scores", "bad.npy", "--out", "out.json", *default, *options)
     assert (code, out) == (2, "")
     assert message in err
     assert err.startswith("error: ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daa.datasets.scenes import words
+from daa.datasets.scenes import phrase as words
 from daa.datasets.scenes.facts import Facts, Mention
 
 SAYING_NOTHING = {

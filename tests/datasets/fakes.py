@@ -7,13 +7,12 @@ import io
 import json
 import tarfile
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from daa.datasets import cub, karpathy
-from daa.datasets.registry import SOURCES
+from daa.datasets.sources import SOURCES
 
 # One image of each kind below: (part of the archive, split, COCO's id, its caption ids)
 COCO = [
@@ -128,10 +127,11 @@ def publish(server, monkeypatch) -> None:
     }
     for name, content in archives.items():
         known = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "unpacked": 1000}
-        monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], **known))
-        server.files["/" + SOURCES[name].urls[0].split("://")[1]] = content
+        monkeypatch.setitem(SOURCES, name, SOURCES[name]._replace(**known))
+        server.files["/" + SOURCES[name].url.split("://")[1]] = content
     server.files |= {f"/images.cocodataset.org/{name}": content for name, content in pictures.items()}
-    monkeypatch.setattr(karpathy, "SPLIT_SIZES", SIZES)
+    for name, sizes in SIZES.items():
+        monkeypatch.setitem(karpathy.SPLIT_SIZES, name, sizes)
     monkeypatch.setattr(karpathy, "coco_test_caption_ids", lambda: np.array(TEST_IDS))
     monkeypatch.setattr(cub, "SPLIT_SIZES", {"train": (2, 4), "val": (2, 2), "test": (1, 3)})
     monkeypatch.setenv("DAA_MIRROR", server.url)

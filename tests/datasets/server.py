@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Server:
     """Serves `files` (path -> bytes); `faults` (path -> list) are taken one a request, then the file is sent properly.
 
-    A fault is a status (int), a number of bytes after which the connection is cut ("drop", n), a pause before the
-    body's second half ("slow", seconds), other bytes in the place of the file (bytes), or None for a proper answer.
+    A fault is a status (int), other bytes in the place of the file (bytes), None for a proper answer, or a pair:
+    ("drop", n), the connection is cut after n bytes; ("slow", seconds), a pause before the body's second half;
+    ("drip", seconds) and ("drip headers", seconds), a pause between any two bytes of the body or of the headers;
+    ("shift", n), a range that begins n bytes later than was asked.
     """
 
     def __init__(self):
@@ -22,7 +24,7 @@ class Server:
         self.ranges = True
         self.etags = True
         self.coded = False  # gzip, asked for or not
-        self.chunked = False  # no length stated
+        self.lengths = True  # or the body ends with the connection
         self.forged_etag: str | None = None  # sent in place of the true one
         self.requests: list[tuple[str, str | None]] = []
         self.sent: dict[str, int] = {}
@@ -44,6 +46,9 @@ class _Handler(BaseHTTPRequestHandler):
         faults = state.faults.get(path, [])
         fault = faults.pop(0) if faults else None
         body = state.files.get(path)
+        if isinstance(fault, tuple) and fault[0] == "drip headers":
+            self.close_connection = True
+            return self._drip(b"HTTP/1.1 200 OK\r\nX-Long: " + bytes(10_000), fault[1])
         if body is None or isinstance(fault, int):
             return self._answer(404 if body is None else fault, b"no", {})
         if isinstance(fault, bytes):
@@ -56,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Encoding"] = "gzip"
         if span and state.ranges and self.headers["If-Range"] in (None, etag):
             start = int(span.removeprefix("bytes=").rstrip("-"))
+            start += fault[1] if isinstance(fault, tuple) and fault[0] == "shift" else 0
             if start >= len(body):
                 return self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
@@ -66,20 +72,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if self.state.chunked:  # the body ends with the connection
-            self.close_connection = True
-        else:
+        if self.state.lengths:
             self.send_header("Content-Length", str(len(body)))
+        self.close_connection = not self.state.lengths
         self.end_headers()
         kind, amount = fault if isinstance(fault, tuple) else (None, 0)
         if kind == "drop":
             body = body[:amount]
             self.close_connection = True
         if kind == "drip":
-            for byte in body:
-                self.wfile.write(bytes([byte]))
-                if self.state.hurry.wait(amount):
-                    return
+            self._drip(body, amount)
+            body = b""
         half = len(body) // 2
         self.wfile.write(body[:half])
         if kind == "slow":
@@ -87,6 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.state.hurry.wait(amount)
         self.wfile.write(body[half:])
         self.state.sent[self.path] = self.state.sent.get(self.path, 0) + len(body)
+
+    def _drip(self, content, pause):
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            if self.state.hurry.wait(pause):
+                return
 
     def log_message(self, *arguments):
         pass

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daa.datasets import load_corpus, load_dataset
 from daa.datasets.caption_files import read_caption_files
-from daa.datasets.coco import coco_5k_corpus, coco_5k_truths, coco_dataset
+from daa.datasets.coco import coco_5k_corpus, coco_5k_truths
 
 needs_data = pytest.mark.skipif(not os.environ.get("DAA_DATA"), reason="DAA_DATA is not set (folder with coco-5k/)")
 ECCV_DATA = Path(find_spec("eccv_caption").submodule_search_locations[0]) / "data"
@@ -95,7 +96,7 @@ def test_unset_root_says_what_to_put_where(monkeypatch):
     ):
         coco_5k_corpus()
     with pytest.raises(FileNotFoundError, match=r"coco/ with annotations/.*DAA_DATA"):
-        coco_dataset()
+        load_dataset("coco")
 
 
 def test_other_captions_in_the_place_of_the_split(made_up_5k, tmp_path):
@@ -197,7 +198,7 @@ def made_up_coco(tmp_path):
 
 
 def test_coco_dataset(made_up_coco, capfd):
-    dataset = coco_dataset(made_up_coco, image_size=32)
+    dataset = load_dataset("coco", root=made_up_coco, image_size=32)
     assert capfd.readouterr() == ("", "")
     corpus = dataset.corpus
     assert corpus.captions == ("a cat", "the hound", "a dog", "it")
@@ -208,17 +209,26 @@ def test_coco_dataset(made_up_coco, capfd):
     assert corpus.labels.tolist() == [[False, False, False], [True, False, True]]
     image, caption = dataset[3]
     assert (tuple(image.shape), caption) == ((3, 32, 32), 3)
-    assert coco_dataset(made_up_coco, captions_per_image=2).corpus.captions == ("a cat", "the hound", "a dog")
+    assert load_corpus("coco", root=made_up_coco, captions_per_image=2).captions == ("a cat", "the hound", "a dog")
 
 
 def test_coco_dataset_bad_input(made_up_coco):
     with pytest.raises(ValueError, match="captions_per_image: expected"):
-        coco_dataset(made_up_coco, captions_per_image=0)
+        load_dataset("coco", root=made_up_coco, captions_per_image=0)
+    with pytest.raises(
+        ValueError, match=r"n_images: coco has no such option; it has split, .*, image_size, transform, aug"
+    ):
+        load_dataset("coco", root=made_up_coco, n_images=1)
+    with pytest.raises(
+        ValueError, match=r"image_size: coco has no such option; it has split, root, captions_per_image$"
+    ):
+        load_corpus("coco", root=made_up_coco, image_size=32)
     with pytest.raises(FileNotFoundError, match=r"captions_val2014.json: no such file; put"):
-        coco_dataset(made_up_coco, split="val2014")
+        load_dataset("coco", root=made_up_coco, split="val2014")
     (made_up_coco / "val2017" / f"{10:012d}.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"000000000010.jpg: no such image; 1 of the 2 images"):
-        coco_dataset(made_up_coco)
+        load_dataset("coco", root=made_up_coco)
+    assert load_corpus("coco", root=made_up_coco).n_captions == 4
     annotations = made_up_coco / "annotations" / "captions_val2017.json"
     one = {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 5, "image_id": 1, "caption": "a"}]}
     others = [{"images": []}, {"annotations": [{"id": 5, "image_id": 1, "category_id": 1}]}]
@@ -226,17 +236,17 @@ def test_coco_dataset_bad_input(made_up_coco):
     for broken in ['{"images": [', "[]", "{}", '{"images": [], "annotations": []}', *others]:
         annotations.write_text(broken if isinstance(broken, str) else json.dumps(one | broken))
         with pytest.raises(ValueError, match=r"captions_val2017.json: expected COCO's captions JSON"):
-            coco_dataset(made_up_coco)
+            load_dataset("coco", root=made_up_coco)
     (made_up_coco / "annotations" / "instances_val2017.json").unlink()
     annotations.write_text(json.dumps(one))
     with pytest.raises(FileNotFoundError, match=r"instances_val2017.json: no such file; put it there"):
-        coco_dataset(made_up_coco)
+        load_dataset("coco", root=made_up_coco)
 
 
 @needs_data
 @pytest.mark.parametrize("split", ["train2017", "val2017"])
 def test_real_coco_images(split):
-    dataset = coco_dataset(split=split)
+    dataset = load_dataset("coco", split=split)
     corpus = dataset.corpus
     assert (corpus.n_images, corpus.n_captions, len(corpus.label_names)) == (50, 250, 80)
     assert (~corpus.labels.any(axis=1)).sum() == {"train2017": 1, "val2017": 2}[split]

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from daa.datasets import karpathy, load_corpus, load_dataset
-from daa.datasets.eccv import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
 from tests.datasets.fakes import COCO, SIZES, TEST_IDS, coco_json, coco_name, flickr_json, instances_json, jpeg
 
 
 @pytest.fixture
 def sizes(monkeypatch):
-    monkeypatch.setattr(karpathy, "SPLIT_SIZES", SIZES)
+    for name, of_splits in SIZES.items():
+        monkeypatch.setitem(karpathy.SPLIT_SIZES, name, of_splits)
     monkeypatch.setattr(karpathy, "coco_test_caption_ids", lambda: np.array(TEST_IDS))
 
 

@@ -1,6 +1,7 @@
 """Whole data sets over a bad network: complete and verified, or a clear error and a state to go on from."""
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -14,17 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daa.datasets import load_corpus, load_dataset, receive, transfer
-from daa.datasets.download import DownloadError
-from daa.datasets.folders import ImageFiles
-from daa.datasets.obtain import obtain_coco
-from daa.datasets.obtain_others import obtain_captions, obtain_cub, obtain_flickr30k
+from daa.datasets import load_corpus, load_dataset, resume, transfer
+from daa.datasets.base import ImageFiles
+from daa.datasets.folder import DownloadError, verify
+from daa.datasets.obtain import obtain_captions, obtain_coco, obtain_coco_5k, obtain_cub, obtain_flickr30k
 from daa.datasets.transfer import Transfer
-from daa.datasets.verify import verify
 from daa.reproduce.run import full_job, obtain
 from daa.reproduce.tables import find_table
 from daa.training.data import load_split
-from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish
+from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish, tarred
 
 IMAGES = "/images.cocodataset.org/"
 TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if split in ("train", "restval")]
@@ -33,8 +32,8 @@ TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if s
 @pytest.fixture(autouse=True)
 def published(server, monkeypatch):
     publish(server, monkeypatch)
-    monkeypatch.setattr(receive, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(receive, "CHUNK", 100)
+    monkeypatch.setattr(resume, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(resume, "CHUNK", 100)
     monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
 
 
@@ -207,7 +206,7 @@ def test_wrong_archives_are_refused(server, to, tmp_path):
     path = "/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
     right = server.files[path]
     server.files[path] = right[:-10] + b"0123456789"
-    with pytest.raises(DownloadError, match=r"caption_datasets.zip: expected sha256 .*thrown away"):
+    with pytest.raises(DownloadError, match=r"caption_datasets.zip: expected sha256:.*thrown away"):
         obtain_captions(to("all"))
     assert list((tmp_path / "all").iterdir()) == []
     server.files[path] = right
@@ -230,14 +229,14 @@ def test_space_is_checked_before_anything_is_asked_for(server, to, monkeypatch, 
 def test_a_disk_that_fills_up_among_the_images(server, to, tmp_path, monkeypatch):
     """Writing fails for a while, as on a full disk; afterwards the same command ends well."""
     full = threading.Event()
-    real = receive._append
+    real = resume.Resuming._append
 
-    def append(job, url, response, total):
-        if full.is_set() and job.target.suffix == ".jpg":
+    def append(download, *arguments):
+        if full.is_set() and download.target.suffix == ".jpg":
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(job, url, response, total)
+        real(download, *arguments)
 
-    monkeypatch.setattr(receive, "_append", append)
+    monkeypatch.setattr(resume.Resuming, "_append", append)
     full.set()
     with pytest.raises(DownloadError, match=r"the disk is full.*make room and the same command"):
         obtain_coco(to(), ["train"], subset=8, instances=False)
@@ -319,11 +318,7 @@ def test_cub_says_what_is_missing_and_loads(to, tmp_path):
 
 
 def test_coco_5k_files_are_checked(server, to, tmp_path):
-    from tests.datasets.fakes import tarred
-
     path = "/github.com/naver-ai/pcmepp/releases/download/v0.1.0/coco_annotations.tar.gz"
-    from daa.datasets.obtain_others import obtain_coco_5k
-
     right = tarred({"precomp/testall_caps.txt": b"a dog .\n" * 25_000})
     for wrong in (b"<html>please log in</html>", b"", right[: len(right) // 2]):
         server.files[path] = wrong
@@ -346,6 +341,27 @@ def test_a_manifest_that_is_none(to, tmp_path):
         Path(tmp_path, "all", "daa-data.json").write_text(content)
         with pytest.raises(ValueError, match=r"daa-data.json: expected what `daa data` wrote; remove it"):
             verify(tmp_path / "all", "again")
+
+
+def test_what_earlier_versions_left_is_read(server, to, tmp_path):
+    """A manifest, and a part with the note beside it, as they were written from the first version on."""
+    folder = tmp_path / "coco"
+    content = jpeg(100)
+    (folder / "train2014").mkdir(parents=True)
+    (folder / TRAIN[0]).write_bytes(content)
+    entry = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest = {"dataset": "coco", "subsets": {"train": TRAIN[:1]}, "files": {TRAIN[0]: entry}}
+    (folder / "daa-data.json").write_text(json.dumps(manifest, indent=1))
+    assert "coco: 1 files, 0.0 MB, all as downloaded, 1 images of train" in verify(folder, "again")
+    path = "/cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
+    archive = server.files[path]
+    note = {"url": server.url + path, "validator": f'"{hashlib.md5(archive).hexdigest()}"'}
+    (folder / "caption_datasets.zip.part").write_bytes(archive[:500])
+    (folder / "caption_datasets.zip.part.json").write_text(json.dumps(note))
+    obtain_coco(to(), ["train"], subset=8, instances=False)
+    assert server.asked(path) == ["bytes=500-"]
+    assert IMAGES + TRAIN[0] not in [asked for asked, _ in server.requests]
+    assert load_dataset("coco", split="train", root=folder).corpus.n_images == 8
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def test_captions_alone(scan):
     assert load_corpus("precomputed", split="test", root=root, captions_per_image=3).n_images == 10
     with pytest.raises(FileNotFoundError, match=r"test_ims.npy: no such file; SCAN's features: .* `daa data features`"):
         load_dataset("precomputed", split="test", root=root)
+    with pytest.raises(ValueError, match=r"augment: precomputed has no such option; it has .*, image_size$"):
+        load_dataset("precomputed", split="test", root=root, augment="crop-flip")
     with pytest.raises(FileNotFoundError, match=r"train_caps.txt: no such file; splits in that folder: test;"):
         load_corpus("precomputed", split="train", root=root)
 

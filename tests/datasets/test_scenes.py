@@ -14,11 +14,9 @@ import pytest
 import torch
 
 from daa.datasets import load_corpus, load_dataset
-from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, witness, words
-from daa.datasets.scenes.compose import Dice
-from daa.datasets.scenes.phrase import noun_phrase
-from daa.datasets.scenes.truth import TruthTable
-from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, relation_holds
+from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, phrase, witness
+from daa.datasets.scenes.facts import TruthTable
+from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, Dice, relation_holds
 from tests.datasets.caption_parser import read_facts
 from tests.oracles import slow_caption_fits, slow_relation
 
@@ -130,10 +128,10 @@ def test_captions_say_exactly_what_they_state():
 
 
 def test_everything_has_words():
-    assert set(words.NOUNS) == set(CONCEPTS)
-    assert set(words.SETTING_WORDS) == set(words.VIEW_WORDS) == set(SETTINGS)
-    assert set(words.RELATION_WORDS) == set(RELATIONS)
-    assert set(words.COLOUR_WORDS) == set(COLOURS) == {colour for kind in KINDS.values() for colour in kind.colours}
+    assert set(phrase.NOUNS) == set(CONCEPTS)
+    assert set(phrase.SETTING_WORDS) == set(phrase.VIEW_WORDS) == set(SETTINGS)
+    assert set(phrase.RELATION_WORDS) == set(RELATIONS)
+    assert set(phrase.COLOUR_WORDS) == set(COLOURS) == {colour for kind in KINDS.values() for colour in kind.colours}
 
 
 def test_captions_are_plain_english(data):
@@ -149,7 +147,7 @@ def test_captions_are_plain_english(data):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "phrase"),
+    ("first", "second", "expected"),
     [
         (Mention("dog"), Mention("animal"), "another animal"),
         (Mention("dog", colour="brown"), Mention("dog", colour="brown"), "another brown dog"),
@@ -160,9 +158,9 @@ def test_captions_are_plain_english(data):
         (Mention("girl"), Mention("boy", size="small", colour="red"), "a small boy in red"),
     ],
 )
-def test_a_second_object_is_called_another(monkeypatch, first, second, phrase):
+def test_a_second_object_is_called_another(monkeypatch, first, second, expected):
     monkeypatch.setattr("daa.datasets.scenes.phrase._choose", lambda options, synonym, dice: options[0])
-    assert noun_phrase([first, second], 1, 0.0, Dice(np.random.SeedSequence(0))) == phrase
+    assert phrase.noun_phrase([first, second], 1, 0.0, Dice(np.random.SeedSequence(0))) == expected
 
 
 def test_own_image_is_positive_and_labels_are_the_kinds(full):

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from daa.encoders import SentenceGRU, Vocabulary, without_pretrained
-from daa.encoders.noise import corrupt_pieces, drop_words
-from daa.encoders.vocabulary import PADDING, UNKNOWN
+from daa.encoders.vocabulary import PADDING, UNKNOWN, corrupt_pieces, drop_words
 
 CAPTIONS = ["a dog", "a red ball left of a dog", "ball"]
 VOCABULARY = Vocabulary.build(CAPTIONS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daa.encoders.word_vectors import read_word_vectors
+from daa.encoders.vocabulary import read_word_vectors
 
 LINES = b"""the 1 2 3
 Dog 9 9 9

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from daa.corpus import CaptionCorpus
-from daa.relevance import (
-    CiderRelevance,
-    CombinedRelevance,
-    OverlapRelevance,
-    TfidfRelevance,
-    relevance_by_name,
-    relevance_names,
-)
+from daa.names import RELEVANCES
+from daa.relevance import CiderRelevance, CombinedRelevance, OverlapRelevance, TfidfRelevance, relevance_by_name
 from daa.relevance import combined as combined_module
 
 CORPUS = CaptionCorpus(
@@ -64,7 +58,7 @@ def test_wrong_combinations(arguments, message):
 
 
 def test_names():
-    for name in relevance_names():
+    for name in RELEVANCES:
         if name != "meteor":  # needs Java
             assert relevance_by_name(name).name == name
     assert relevance_by_name("tfidf", leave_out_self=True).leave_out_self

@@ -14,9 +14,8 @@ from daa.relevance import (
     ptb_like,
 )
 from daa.relevance.overlap import METRICS
-from tests.relevance.test_cider import pycocoevalcap_cider
 from tests.relevance.test_overlap import pycocoevalcap_scores
-from tests.relevance.test_tfidf import dense_tfidf
+from tests.relevance.test_tfidf import dense_tfidf, pycocoevalcap_cider
 
 PAIRS = 1000
 

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from daa.embeddings import LocalFeatures, concatenate
-from daa.encoders.local import Regions, WordGRU
+from daa.encoders.image import Regions
+from daa.encoders.text import WordGRU
 from daa.encoders.vocabulary import Vocabulary
 from daa.similarity import ensemble
 from daa.similarity.cross_attention import CrossAttention

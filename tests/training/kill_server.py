@@ -26,8 +26,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import daa.training.checkpoint as checkpoint
 import daa.training.loop as loop
-from daa.encoders.image import ConvSmall
-from daa.encoders.local import Regions, WordGRU
+from daa.encoders.image import ConvSmall, Regions
+from daa.encoders.text import WordGRU
 from tests.training.tiny import region_config, region_pairs, tiny_config, tiny_data
 
 

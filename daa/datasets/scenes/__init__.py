@@ -19,12 +19,10 @@ from torch import Tensor
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset
-from daa.datasets.scenes.compose import Dice, random_scene
+from daa.datasets.scenes.art import draw_scene
 from daa.datasets.scenes.describe import DESCRIBERS, Describer, Description, describe_all
-from daa.datasets.scenes.draw import draw_scene
-from daa.datasets.scenes.facts import Facts, Mention, witness
-from daa.datasets.scenes.truth import TruthTable
-from daa.datasets.scenes.world import KINDS, Scene, SceneObject
+from daa.datasets.scenes.facts import Facts, Mention, TruthTable, witness
+from daa.datasets.scenes.world import KINDS, Dice, Scene, SceneObject, random_scene
 
 SPLIT_SIZES = {"train": 3000, "val": 500, "test": 1000}
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from daa.datasets.scenes.compose import Dice
 from daa.datasets.scenes.facts import Facts, Mention
 from daa.datasets.scenes.phrase import caption_text
-from daa.datasets.scenes.world import CONCEPTS, RELATIONS, SETTINGS, Scene, SceneObject, relation_holds
+from daa.datasets.scenes.world import CONCEPTS, RELATIONS, SETTINGS, Dice, Scene, SceneObject, relation_holds
 
 # Colours that no place has much of: only these are said of "something".
 STRIKING = ("red", "orange", "pink", "purple")

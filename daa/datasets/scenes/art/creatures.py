@@ -1,15 +1,17 @@
-"""Animals as sketches, in units of 1 % of their height: x from 0 to 100 times the aspect, y down to 100.
+"""Animals and children as sketches, in units of 1 % of their height: x from 0 to 100 times the aspect, y down to 100.
 
 Every sketch looks to the right. `variant` (0 to 8) is for what carries no meaning, such as the colour of hair.
 """
 
 from __future__ import annotations
 
-from daa.datasets.scenes.sketch import INK, PALETTE, RGB, Number, Sketch, darker, lighter, mix
+from daa.datasets.scenes.art.sketch import INK, PALETTE, RGB, Number, Sketch, darker, lighter, mix
 
 NOSE: RGB = (58, 46, 58)
 BEAK: RGB = (238, 160, 62)
 BLUSH: RGB = (240, 172, 160)
+SKIN: tuple[RGB, ...] = ((252, 214, 182), (226, 172, 128), (150, 100, 72))
+HAIR: tuple[RGB, ...] = ((96, 62, 44), (226, 182, 96), (44, 38, 46))
 
 
 def eye(s: Sketch, x: Number, y: Number, r: Number) -> None:
@@ -195,4 +197,52 @@ def duck(s: Sketch, c: RGB, variant: int) -> None:
     eye(s, 83, 22, 4.6)
 
 
-ANIMALS = {f.__name__: f for f in (dog, cat, rabbit, horse, cow, sheep, bird, duck, flying_bird)}
+def person(s: Sketch, c: RGB, variant: int, girl: bool) -> None:
+    skin, hair = SKIN[variant % 3], HAIR[(variant // 3 + (2 if variant % 3 == 2 else 0)) % 3]
+    middle = 29.0 if girl else 27.5
+    raised = variant % 2 == 0
+    if girl:
+        for side in (-1, 1):
+            s.oval(middle + side * 18, 26, 6, 12, hair, angle=-side * 14)
+    for side in (-1, 1):
+        s.stroke([(middle + side * 6, 68), (middle + side * 7, 92)], 7.5, skin if girl else (84, 92, 120))
+        s.oval(middle + side * 8.5, 96, 7, 4, (92, 70, 66))
+    far_hand = (middle + 24, 38) if raised else (middle + 22, 66)
+    s.stroke([(middle + 9, 44), (middle + 18, 54 if raised else 56), far_hand], 6.5, skin)
+    s.stroke([(middle - 9, 44), (middle - 18, 56), (middle - 21, 66)], 6.5, skin)
+    if girl:
+        dress = [(-9, 38), (9, 38), (12, 54), (21, 78), (0, 81), (-21, 78), (-12, 54)]
+        s.blob([(middle + dx, y) for dx, y in dress], c)
+        s.stroke([(middle - 18, 76), (middle, 78.5), (middle + 18, 76)], 2.5, lighter(c, 0.5), ink=False)
+        s.stroke([(middle - 10, 55), (middle, 57), (middle + 10, 55)], 2.8, darker(c, 0.3), ink=False)
+    else:
+        s.rect(middle - 13, 66, middle + 13, 78, (84, 92, 120), radius=3)
+        s.rect(middle - 13.5, 38, middle + 13.5, 70, c, radius=6)
+        s.rect(middle - 13, 50, middle + 13, 55, lighter(c, 0.55), ink=False)
+    for side in (-1, 1):
+        s.stroke([(middle + side * 10, 43), (middle + side * 15.5, 51)], 8.5, c, ink=not girl)
+    s.layer()
+    if girl:
+        s.disc(middle, 19, 18.5, hair)
+    s.oval(middle, 21, 16.5, 17, skin)
+    if girl:
+        fringe = [(-17, 20), (-12, 5), (0, 1), (12, 5), (17, 20), (8, 11), (-4, 10)]
+    else:
+        fringe = [(-17, 21), (-15, 6), (-2, 0), (13, 4), (17, 19), (10, 11), (-2, 12), (-10, 11)]
+    s.blob([(middle + dx, y) for dx, y in fringe], hair, ink=not girl)
+    for side in (-1, 1):
+        eye(s, middle + side * 6, 22, 2.5)
+        s.oval(middle + side * 9.5, 28, 3, 2, mix(skin, (236, 120, 110), 0.45), ink=False)
+    s.stroke([(middle - 5, 29.5), (middle, 32.5), (middle + 5, 29.5)], 1.8, (128, 58, 58), ink=False)
+
+
+def boy(s: Sketch, c: RGB, variant: int) -> None:
+    person(s, c, variant, girl=False)
+
+
+def girl(s: Sketch, c: RGB, variant: int) -> None:
+    person(s, c, variant, girl=True)
+
+
+PEOPLE = {f.__name__: f for f in (boy, girl)}
+CREATURES = PEOPLE | {f.__name__: f for f in (dog, cat, rabbit, horse, cow, sheep, bird, duck, flying_bird)}

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from daa.datasets.scenes.compose import Dice
-from daa.datasets.scenes.sketch import RGB, Number, Sketch, darker, lighter, mix
-from daa.datasets.scenes.world import HORIZON
+from daa.datasets.scenes.art.sketch import RGB, Number, Sketch, darker, lighter, mix
+from daa.datasets.scenes.world import HORIZON, Dice
 
 LINE = 100 * HORIZON
 CLOUD: RGB = (250, 252, 254)
@@ -162,16 +161,8 @@ def farm(s: Sketch, dice: Dice) -> None:
     centre = dice.between(20, 80)
     ground(s, (150, 196, 96), (178, 212, 116))
     for k in range(-9, 10):  # the furrows of a wheat field run together at the horizon
-        s.poly(
-            [
-                (centre + 5 * k, LINE),
-                (centre + 5 * k + 2.6, LINE),
-                (centre + 13 * k + 4, 68),
-                (centre + 13 * k - 3, 68),
-            ],
-            (236, 210, 122),
-            ink=False,
-        )
+        far, near = centre + 5 * k, centre + 13 * k
+        s.poly([(far, LINE), (far + 2.6, LINE), (near + 4, 68), (near - 3, 68)], (236, 210, 122), ink=False)
     for x in range(2, 104, 12):
         s.rect(x, 61, x + 2, 72, (176, 132, 92), ink=False, radius=0.6)
     for y in (63.5, 67.5):

@@ -7,19 +7,16 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from daa.datasets.scenes.animals import ANIMALS
-from daa.datasets.scenes.compose import Dice
-from daa.datasets.scenes.people import PEOPLE
-from daa.datasets.scenes.places import PLACE_ART
-from daa.datasets.scenes.sketch import OUTLINE, PALETTE, Sketch
-from daa.datasets.scenes.things import THINGS
-from daa.datasets.scenes.vehicles import VEHICLES
-from daa.datasets.scenes.world import KINDS, PLACES, Scene, SceneObject
+from daa.datasets.scenes.art.creatures import CREATURES, PEOPLE
+from daa.datasets.scenes.art.places import PLACE_ART
+from daa.datasets.scenes.art.sketch import OUTLINE, PALETTE, Sketch
+from daa.datasets.scenes.art.things import THINGS
+from daa.datasets.scenes.world import KINDS, PLACES, Dice, Scene, SceneObject
 
-ART = ANIMALS | PEOPLE | VEHICLES | THINGS
+ART = CREATURES | THINGS
 VIEWS = 8  # how many views there are of each place
 NOISE = 3.0  # standard deviation of the grain, in steps of 1/255
-TILT = {
+TILT = {  # by how many degrees at most
     "kite": 22.0,
     "balloon": 8.0,
     "ball": 40.0,
@@ -53,7 +50,6 @@ def draw_scene(scene: Scene, size: int = 128, noise: bool = True) -> Image.Image
     Raises:
         ValueError: if the size is not a whole number from 16 to 2048.
 
-    >>> from daa.datasets.scenes.world import Scene, SceneObject
     >>> draw_scene(Scene("beach", (SceneObject("dog", "brown", "large", 0.5, 0.9, 0.3),)), size=64).size
     (64, 64)
     """
