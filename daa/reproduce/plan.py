@@ -17,7 +17,7 @@ from daa.encoders.vocabulary import Vocabulary
 from daa.reproduce.cost import Cost, cost_of
 from daa.reproduce.facts import FACTS, GPUS, Facts, Gpu
 from daa.training.config import Config
-from daa.training.models import new_model
+from daa.training.data import new_model
 from daa.training.stages import stages
 
 MOMENTS = {"adam": 2, "adamw": 2, "adamp": 2, "sgd": 1}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from omegaconf import OmegaConf
 from pydantic import Field, field_validator, model_validator
 
-from daa.names import AUGMENTATIONS, check_name
+from daa.names import AUGMENTATIONS, CONTRASTIVE_LOSSES, check_name
 from daa.training.section import Section, checked, load_section
 
 
@@ -20,7 +20,7 @@ class DataConfig(Section):
     """A data set of `daa.datasets.load_dataset`."""
     root: str | None = None
     """Its folder, where it needs one; `${oc.env:DAA_DATA}/coco` reads an environment variable."""
-    image_size: int = Field(64, ge=1)
+    image_size: int = Field(default=64, ge=1)
     """Side of the square images, in pixels."""
     train: str = "train"
     """Name of the split that is learnt from."""
@@ -28,15 +28,15 @@ class DataConfig(Section):
     """Name of the split that validations see."""
     test: str = "test"
     """Name of the split that `daa evaluate` judges by."""
-    train_images: int | None = Field(None, ge=1)
+    train_images: int | None = Field(default=None, ge=1)
     """Use only the first so many images; null for all."""
-    val_images: int | None = Field(None, ge=1)
+    val_images: int | None = Field(default=None, ge=1)
     """The same for validations."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of `load_dataset`."""
     keep_images: bool = True
     """Decode images once and keep them in memory where they fit."""
-    shift: int = Field(0, ge=0)
+    shift: int = Field(default=0, ge=0)
     """Augmentation: images move by up to so many pixels in each direction; 0 for none."""
     augment: str = "none"
     """Random views of the training images, by a name of `daa.names.AUGMENTATIONS`; each view is a function of (seed,
@@ -62,7 +62,7 @@ class EncoderConfig(Section):
     """Name of the image encoder."""
     text: str = "gru"
     """Name of the text encoder."""
-    embedding_dim: int = Field(256, ge=1)
+    embedding_dim: int = Field(default=256, ge=1)
     """Size of both embeddings."""
     image_options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the image encoder, such as {width: 32}."""
@@ -72,7 +72,7 @@ class EncoderConfig(Section):
     """How embeddings are compared."""
     similarity_options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the similarity."""
-    min_word_count: int = Field(1, ge=1)
+    min_word_count: int = Field(default=1, ge=1)
     """Words that occur less often in the training captions are unknown."""
 
 
@@ -82,35 +82,42 @@ class LossConfig(Section):
     See `daa.training.objective.Objective` for the sum, and for the weights of the papers in its units.
     """
 
-    kind: Literal["soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap"] = "soft-contrastive"
-    """The contrastive loss; "soft-contrastive" is estimated by Monte-Carlo, "closed-form" is not."""
+    kind: str = "soft-contrastive"
+    """The contrastive loss, a name of `daa.names.CONTRASTIVE_LOSSES`; "soft-contrastive" is estimated by Monte-Carlo,
+    "closed-form" is not."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of that loss, such as {margin: 0.1}."""
-    samples: int = Field(5, ge=1)
+    samples: int = Field(default=5, ge=1)
     """Draws of each embedding for "soft-contrastive"."""
-    warmup_epochs: int = Field(0, ge=0)
+    warmup_epochs: int = Field(default=0, ge=0)
     """For "triplet" with the hardest negative: so many epochs sum over all negatives first, without which such a loss
     often collapses."""
-    daa_weight: float = Field(0.0, ge=0)
+    daa_weight: float = Field(default=0.0, ge=0)
     """Of the DAA loss."""
-    daa_temperature: float = Field(0.01, gt=0)
+    daa_temperature: float = Field(default=0.01, gt=0)
     """Width of its soft step, in units of the model's scores; that of Smooth-AP beside another loss."""
     relevance: str = "tfidf"
     """What DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same."""
     relevance_ranks: Literal["soft", "exact"] = "soft"
     """How DAA ranks the relevance itself."""
-    smooth_ap_weight: float = Field(0.0, ge=0)
+    smooth_ap_weight: float = Field(default=0.0, ge=0)
     """Of Smooth-AP beside another loss."""
-    kl_weight: float = Field(0.0, ge=0)
+    kl_weight: float = Field(default=0.0, ge=0)
     """Of KL(N(mean, var) || N(0, 1)) of the embeddings."""
     kl_reduction: Literal["mean", "sum"] = "mean"
     """"mean" per image or caption and dimension, or "sum" over all of them, as in PCME's code."""
-    uniformity_weight: float = Field(0.0, ge=0)
+    uniformity_weight: float = Field(default=0.0, ge=0)
     """Of the uniformity of all images and captions together; 10 in PCME on CUB."""
-    mmd_weight: float = Field(0.0, ge=0)
+    mmd_weight: float = Field(default=0.0, ge=0)
     """Of the discrepancy between the images' and the captions' points; 0.01 in PVSE with K = 2."""
-    diversity_weight: float = Field(0.0, ge=0)
+    diversity_weight: float = Field(default=0.0, ge=0)
     """Of how alike the parts of one item are; 0.1 in PVSE with K = 2."""
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, name: str) -> str:
+        check_name("loss.kind", name, CONTRASTIVE_LOSSES)
+        return name
 
     @model_validator(mode="after")
     def _warmup_to_the_hardest(self) -> LossConfig:
@@ -126,61 +133,61 @@ class OptimConfig(Section):
     """The optimizer; "sgd" with momentum 0.9."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of the optimizer, such as {amsgrad: true}."""
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(default=1e-3, gt=0)
     """Highest learning rate."""
-    loss_lr: float | None = Field(None, gt=0)
+    loss_lr: float | None = Field(default=None, gt=0)
     """Learning rate of the loss's own parameters (temperature, a and b); null for `lr`."""
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
     """Of the model's matrices and filters."""
     schedule: Literal["cosine", "constant", "step", "plateau"] = "cosine"
     """How the rate falls after the warm-up: "cosine" down to 0, by `factor` with "step" and "plateau"."""
-    warmup: float = Field(0.1, ge=0, lt=1)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps in which the rate rises from 0."""
-    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_epochs: float = Field(default=0.0, ge=0)
     """The same in epochs; takes the place of `warmup` if it is above 0."""
-    step_epochs: int = Field(15, ge=1)
+    step_epochs: int = Field(default=15, ge=1)
     """For "step": the rate is multiplied by `factor` after so many epochs, and again after as many."""
-    factor: float = Field(0.1, gt=0, lt=1)
+    factor: float = Field(default=0.1, gt=0, lt=1)
     """For "step" and "plateau"."""
-    plateau_patience: int = Field(10, ge=0)
+    plateau_patience: int = Field(default=10, ge=0)
     """For "plateau": validations without a better rsum that are put up with; one more, and the rate is multiplied by
     `factor`."""
-    clip: float = Field(2.0, ge=0)
+    clip: float = Field(default=2.0, ge=0)
     """Largest norm of the gradient; 0 for no clipping."""
 
 
 class TrainConfig(Section):
     """How long, in which portions, and what is kept."""
 
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(default=10, ge=1)
     """Of the first stage, the only one unless `finetune.epochs` is above 0."""
-    batch_size: int = Field(128, ge=2)
+    batch_size: int = Field(default=128, ge=2)
     """Images a batch ("image" sampling) or pairs a batch ("caption" or "class"), over all processes."""
     sampling: Literal["image", "caption", "class"] = "image"
     """What an epoch is: "image" takes each image once with `captions_per_image` of its captions drawn anew, "caption"
     takes each caption once with its image, "class" takes steps of one caption a class."""
-    captions_per_image: int = Field(1, ge=1)
+    captions_per_image: int = Field(default=1, ge=1)
     """For "image" sampling."""
-    chunks: int = Field(1, ge=1)
+    chunks: int = Field(default=1, ge=1)
     """A process embeds its share of a batch in so many parts, one after the other, to fit into memory; losses see the
     batch as a whole (gradient caching). Embedding is done twice if this is above 1."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Decides everything random."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """"no" (float32), "bf16" or "fp16" (GPU only)."""
     device: Literal["auto", "cpu"] = "auto"
     """"auto" (a GPU where there is one) or "cpu"."""
-    checkpoint_every: int = Field(50, ge=1)
+    checkpoint_every: int = Field(default=50, ge=1)
     """Steps between two checkpoints; what a crash can cost. Each epoch ends with one as well."""
-    eval_every: int = Field(1, ge=1)
+    eval_every: int = Field(default=1, ge=1)
     """Epochs between two validations; the last epoch always has one."""
-    patience: int | None = Field(None, ge=1)
+    patience: int | None = Field(default=None, ge=1)
     """A stage ends early after so many validations in a row without a better rsum; null for never."""
-    log_every: int = Field(10, ge=1)
+    log_every: int = Field(default=10, ge=1)
     """Steps between two lines of the log."""
     tensorboard: bool = False
     """Write what is logged for TensorBoard too, into `tensorboard/` of the run's folder."""
-    workers: int = Field(0, ge=0)
+    workers: int = Field(default=0, ge=0)
     """Processes that prepare batches; 0 prepares them in the training process."""
 
 
@@ -190,11 +197,11 @@ class FinetuneConfig(Section):
     It starts from the weights of the first stage with a fresh optimizer and a schedule of its own.
     """
 
-    epochs: int = Field(0, ge=0)
+    epochs: int = Field(default=0, ge=0)
     """0 for one stage only, in which the encoders' own options say what is frozen."""
     start: Literal["last", "best"] = "last"
     """Weights to start from, "last" (PCME) or "best" by rsum (the code released with DAA)."""
-    lr_factor: float = Field(0.1, gt=0)
+    lr_factor: float = Field(default=0.1, gt=0)
     """The learning rates are those of `optim` times this; 0.1 in PCME on COCO, 1 on CUB."""
     optim: dict[str, Any] = Field(default_factory=dict)
     """What else differs from the section `optim`, such as {schedule: constant, warmup_epochs: 1}."""

@@ -15,7 +15,7 @@ from daa.reproduce.small import smaller
 from daa.reproduce.tables import load_tables
 from daa.similarity import ensemble
 from daa.training.config import Config, load_config
-from daa.training.optim import build_optimizer
+from daa.training.stages import build_optimizer
 from tests.training.tiny import prepared, region_pairs
 
 PAIRS = region_pairs(32)

@@ -91,7 +91,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_a_mistake_in_a_file_is_told_from_one_in_an_override(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
-    file.write_text("train: {epochs: 0, seed: ${train.epochs}}\n")
+    file.write_text('train: {epochs: 0, seed: "${train.epochs}"}\n')
     with pytest.raises(ValueError, match=r"^.*a\.yaml: train.epochs: expected at least 1, got 0$"):
         load_config(file, ["optim.lr=1"])
     assert load_config(file, ["train.epochs=3"]).train.seed == 3
@@ -127,8 +127,10 @@ def test_a_changed_copy_is_checked_and_the_original_stays() -> None:
 
 
 def test_wrong_values_are_refused_wherever_a_section_is_made() -> None:
-    with pytest.raises(ValueError, match="Input should be 'soft-contrastive'"):
-        LossConfig(kind="infonc")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected one of soft-contrastive, .*; did you mean infonce\?"):
+        LossConfig(kind="infonc")
+    with pytest.raises(ValueError, match="Input should be 'mean' or 'sum'"):
+        LossConfig(kl_reduction="median")  # type: ignore[arg-type]
 
 
 def test_every_value_says_what_it_is() -> None:

@@ -16,7 +16,7 @@ from daa.encoders.image import ConvSmall
 from daa.training.config import OptimConfig, load_config
 from daa.training.loop import train
 from daa.training.run import read_log
-from daa.training.stages import Verdicts
+from daa.training.stages import EarlyStopping
 from tests.training.tiny import tiny_config, tiny_data
 
 CONVOLUTION = "model.image_encoder.body.0.weight"
@@ -125,10 +125,10 @@ def test_a_plateau_is_what_torch_takes_for_one() -> None:
     rsums = [1.0, 1.2, 1.1, 1.2, 1.0, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 1.4]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", factor=0.5, patience=2, threshold=0)
-    ours = Verdicts(OptimConfig(schedule="plateau", factor=0.5, plateau_patience=2), None, {})
+    ours, optim = EarlyStopping(), OptimConfig(schedule="plateau", factor=0.5, plateau_patience=2)
     for rsum in rsums:
         theirs.step(rsum)
-        ours(rsum)
+        ours.note(rsum, optim)
         assert ours.factor == optimizer.param_groups[0]["lr"]
     assert ours.factor == 0.125
 
