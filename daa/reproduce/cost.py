@@ -18,7 +18,7 @@ from daa.embeddings import Embedding
 from daa.encoders.pretrained import without_pretrained
 from daa.encoders.vocabulary import Vocabulary
 from daa.training.config import Config
-from daa.training.models import new_model
+from daa.training.data import new_model
 from daa.training.stages import stages
 
 

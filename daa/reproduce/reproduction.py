@@ -19,9 +19,8 @@ from daa.files import atomic_write, provenance, write_json
 from daa.reproduce.protocol import Cell, cells, evaluate_by, with_coco_labels
 from daa.reproduce.tables import Row, Table, slug
 from daa.similarity import ensemble
-from daa.training.config import Config
+from daa.training.config import Config, load_config
 from daa.training.data import load_split
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
 
 FORMAT = "daa reproduce 1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from daa.metrics import recall_at_k
 from daa.reproduce.small import smaller
 from daa.reproduce.tables import load_tables, slug
 from daa.similarity import ensemble
-from daa.training.config import Config
-from daa.training.load import load_config
-from daa.training.optim import build_optimizer
+from daa.training.config import Config, load_config
+from daa.training.stages import build_optimizer
 from tests.training.tiny import prepared, region_pairs
 
 PAIRS = region_pairs(32)
@@ -28,28 +26,25 @@ ROWS = [(table.name, row) for table in TABLES.values() for row in table.rows]
 
 def small(full: Config) -> Config:
     """With features of a frozen network, or of a detector, in the place of pictures, and no file to read."""
-    encoders, data = full.encoders, replace(full.data, augment="none")
+    encoders = full.encoders
     image = {"features": 8} | {key: value for key, value in encoders.image_options.items() if key in ("head", "k")}
     likeness = encoders.similarity_options | ({"regions": 5} if encoders.image == "regions" else {})
     text = encoders.text_options | ({"max_pieces": 12} if encoders.text == "bert" else {})  # it reads so much padding
     if image.get("head") == "pcme":  # the code's start, 0, is learnt down as well, in four times as many steps
         image, text = image | {"log_var_init": -12.0}, text | {"log_var_init": -12.0}
-    encoders = replace(
-        encoders,
-        image="regions" if encoders.image == "regions" else "features",
-        image_options=image,
-        text_options=text,
-        embedding_dim=64,
-        similarity_options=likeness,
+    options = {"image_options": image, "text_options": text, "similarity_options": likeness}
+    return full.with_(
+        data={"augment": "none"},
+        encoders={"image": "regions" if encoders.image == "regions" else "features", "embedding_dim": 64, **options},
+        loss={"warmup_epochs": 1 if full.loss.kind == "triplet" else 0},
+        train={"sampling": "caption"},
     )
-    loss = replace(full.loss, warmup_epochs=1 if full.loss.kind == "triplet" else 0)
-    return replace(full, data=data, encoders=encoders, loss=loss, train=replace(full.train, sampling="caption"))
 
 
 def by_heart(config: Config) -> np.ndarray:
     """The scores of the pairs, as soon as all are found, or after the last round."""
     gradients, batch = prepared(config, PAIRS)
-    optimizer = build_optimizer(gradients.model, gradients.objective, replace(config.optim, lr=0.01))
+    optimizer = build_optimizer(gradients.model, gradients.objective, config.optim.with_(lr=0.01))
     for round_ in range(ROUNDS):
         for step in range(round_ * ROUND, (round_ + 1) * ROUND):
             gradients.objective.begin_epoch(step // WARMUP)
@@ -78,7 +73,7 @@ def test_a_row_learns_32_pairs_by_heart(table: str, row: str, learned: dict[str,
     for path in TABLES[table].rows[row].configs:
         changes, _ = smaller(load_config(path))
         config = small(load_config(path, [*changes, "train.batch_size=32", "train.device=cpu"]))
-        key = json.dumps([asdict(config.encoders), asdict(config.loss)])
+        key = json.dumps([config.encoders.to_dict(), config.loss.to_dict()])
         if key not in learned:
             learned[key] = by_heart(config)
         scores.append(learned[key])

@@ -15,7 +15,7 @@ from daa.reproduce.needs import needed_by
 from daa.reproduce.reproduction import full_size
 from daa.reproduce.tables import load_tables
 from daa.training.config import Config
-from daa.training.models import new_model
+from daa.training.data import new_model
 
 T4, A100 = GPUS
 

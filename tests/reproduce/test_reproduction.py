@@ -22,10 +22,9 @@ from daa.reproduce.protocol import cells, evaluate_by, with_coco_labels
 from daa.reproduce.reproduction import ours_line, read_records, reproduce
 from daa.reproduce.small import small_size
 from daa.reproduce.tables import find_table, load_tables, slug
-from daa.training.load import load_config
-from daa.training.optim import rate
+from daa.training.config import load_config
 from daa.training.run import read_log, read_record
-from daa.training.stages import stages
+from daa.training.stages import rate, stages
 from tests.command import call
 
 ROOT = Path(__file__).resolve().parents[2]
