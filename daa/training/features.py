@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import torch
@@ -105,16 +103,9 @@ def cache_features(
         made_by = f"{name} {body}, {data.image_size} px{seed}"
         written = write_features(folder, split, blocks, dataset.corpus, dtype=dtype, made_by=made_by)
     n_features = np.load(written, mmap_mode="r").shape[-1]
-    return replace(
-        config,
-        data=replace(
-            data, name="precomputed", root=str(folder), options={}, augment="none", train_images=None, val_images=None
-        ),
-        encoders=replace(
-            config.encoders, image="features", image_options=_of_the_head(options) | {"features": n_features}
-        ),
+    of_the_head = {key: value for key, value in options.items() if key not in OF_THE_BODY}
+    return config.with_(
+        data={"name": "precomputed", "root": str(folder), "options": {}, "augment": "none"}
+        | {"train_images": None, "val_images": None},
+        encoders={"image": "features", "image_options": of_the_head | {"features": n_features}},
     )
-
-
-def _of_the_head(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in OF_THE_BODY}

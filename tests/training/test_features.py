@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,10 @@ import torch
 import daa.cli
 from daa.datasets import load_dataset
 from daa.encoders.vocabulary import Vocabulary
-from daa.training.data import load_split
+from daa.training.config import load_config
+from daa.training.data import load_split, new_model
 from daa.training.features import cache_features
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
-from daa.training.models import new_model
 
 SMALL = [
     "data.options={n_images: 12}",
@@ -85,7 +83,7 @@ def test_an_interrupted_cache_goes_on_and_a_foreign_one_is_refused(
     for split in ("train", "val", "test"):
         one, other = (np.load(tmp_path / folder / f"{split}_ims.npy") for folder in ("whole", "cut"))
         np.testing.assert_array_equal(one, other)
-    other_seed = replace(config, train=replace(config.train, seed=1))
+    other_seed = config.with_(train={"seed": 1})
     with pytest.raises(ValueError, match="another encoder"):
         cache_features(other_seed, whole.data.root or "")
 
