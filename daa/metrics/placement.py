@@ -18,7 +18,7 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 
 from daa.compiled import njit
-from daa.metrics.inputs import Positives
+from daa.metrics.truth import Positives
 from daa.names import HIT_POLICIES
 
 
