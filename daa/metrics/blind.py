@@ -5,10 +5,10 @@ its place and its rank by relevance, as ASP does, then has the mean over the que
 
 $$G(c, p) = \frac1Q \sum_q w_q(r_C(q, c)) \frac{\min(p, r_C(q, c))}{\max(p, r_C(q, c))},$$
 
-with w = 1 for ASP, and a weight that falls with the rank where the head counts more. So the best blind ranking is an assignment problem. It is solved exactly up to `EXACT_UP_TO` candidates. Beyond that the
-places are put into bins whose width grows with the place, the transport problem of candidates to bins is solved by
-Sinkhorn's iterations, and candidates are ordered by their mean place. How far that is from the best is *known*, not
-guessed: for any prices v of the places no assignment is worth more than
+where w = 1 for ASP and falls with the rank where the head counts more. So the best blind ranking is an assignment
+problem. It is solved exactly up to `EXACT_UP_TO` candidates. Beyond that places are binned, evenly in their logarithm,
+the transport problem of candidates to bins is solved by Sinkhorn's iterations, and candidates are ordered by their mean
+place. How far that can be from the best is known: for any prices v of the places no assignment is worth more than
 
 $$\frac1n\Big(\sum_p v_p + \sum_c \max_p \big(G(c, p) - v_p\big)\Big)$$
 
@@ -17,7 +17,7 @@ $$\frac1n\Big(\sum_p v_p + \sum_c \max_p \big(G(c, p) - v_p\big)\Big)$$
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, no_type_check
 
 import numpy as np
@@ -28,7 +28,7 @@ from scipy.optimize import linear_sum_assignment
 from daa.compiled import njit, threads_for
 from daa.ranks import tie_ranges
 
-EXACT_UP_TO = 1000
+EXACT_UP_TO = 400
 _N_BINS = 128
 _TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.005)  # in standard deviations of the gains between candidates
 _ITERATIONS = 16  # of Sinkhorn, a temperature
@@ -40,12 +40,12 @@ class BlindOrder(NamedTuple):
     Attributes:
         places: the place of each candidate, from 1; [candidates] integers.
         value: the metric's mean over those queries.
-        at_most: what no blind order exceeds on those queries; `value` itself where the assignment is exact.
+        at_most: what no blind order exceeds on those queries, even one fitted to them; None if it was not asked for.
     """
 
     places: np.ndarray
     value: float
-    at_most: float
+    at_most: float | None
 
 
 def twice_ranks_by_candidate(rows: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
@@ -67,57 +67,75 @@ def twice_ranks_by_candidate(rows: Iterable[np.ndarray], shape: tuple[int, int])
     return result
 
 
-def best_blind_order(twice_ranks: np.ndarray, queries: np.ndarray | None = None, power: float = 0.0) -> BlindOrder:
-    r"""The order of the candidates that has the highest mean ASP (`ties="average"`) over some queries.
+def best_blind_order(
+    twice_ranks: np.ndarray,
+    queries: np.ndarray | None = None,
+    weight: Callable[[np.ndarray], np.ndarray] | None = None,
+    bound: bool = True,
+) -> BlindOrder:
+    """The order of the candidates that has the highest mean ASP (`ties="average"`) over some queries.
 
     Args:
         twice_ranks: of `twice_ranks_by_candidate`.
         queries: which ones to learn from, by index; all by default.
-        power: candidates weigh $r_C^{-\text{power}}$, as a share of their sum; 0 is ASP.
+        weight: of a candidate by its rank by relevance, from 1; a query's weights are divided by their sum. All count
+            the same by default.
+        bound: whether to compute `at_most` where the assignment is not exact, the larger part of the work.
 
-    >>> ranks_by_relevance = np.array([[1, 1, 3], [2, 3, 1], [3, 2, 2]])  # the first candidate is first for two of three
-    >>> best_blind_order(2 * ranks_by_relevance).places
+    >>> ranks_of_candidates = np.array([[1, 1, 3], [2, 3, 1], [3, 2, 2]])  # the first one is best for two queries
+    >>> best_blind_order(2 * ranks_of_candidates).places
     array([1, 2, 3])
     """
     if queries is not None:
         twice_ranks = np.ascontiguousarray(twice_ranks[:, queries])
     n = len(twice_ranks)
     with threads_for(twice_ranks.size):
-        weights = _weights(twice_ranks, power)
+        weights = _weights(twice_ranks, weight)
         if n <= EXACT_UP_TO:
-            gains = _place_gains(twice_ranks, *weights, np.arange(1, n + 1))
+            gains = _gains_at(twice_ranks, *weights, np.arange(1, n + 1))
             candidates, places = linear_sum_assignment(gains, maximize=True)
             value = float(gains[candidates, places].mean())
             return BlindOrder(places + 1, value, value)
-        centres, capacities = _bins(n)
-        gains = _place_gains(twice_ranks, *weights, centres)
-        prices, mean_place = _transport(gains, capacities, np.log(centres))
+        sampled, capacities = _sampled_places(n)
+        prices, mean_place = _transport(_gains_at(twice_ranks, *weights, sampled), capacities, np.log(sampled))
         places = np.empty(n, np.int64)
         places[np.argsort(mean_place, kind="stable")] = np.arange(1, n + 1)
-        price_of_place = np.interp(np.log(np.arange(1, n + 1)), np.log(centres), prices)
-        surplus, gain = _surplus(twice_ranks, *weights, price_of_place, places)
-    return BlindOrder(places, float(gain.mean()), float((price_of_place.sum() + surplus.sum()) / n))
+        value = float(_blind_values(twice_ranks, *weights, places).mean())
+        if not bound:
+            return BlindOrder(places, value, None)
+        price_of_place = np.interp(np.log(np.arange(1, n + 1)), np.log(sampled), prices)
+        surplus = _surplus(twice_ranks, *weights, price_of_place)
+    return BlindOrder(places, value, float((price_of_place.sum() + surplus.sum()) / n))
 
 
-def blind_values(twice_ranks: np.ndarray, places: np.ndarray, queries: np.ndarray, power: float = 0.0) -> np.ndarray:
-    """What one order of the candidates gets for each of some queries, [queries]; arguments as for `best_blind_order`."""
+def blind_values(
+    twice_ranks: np.ndarray,
+    places: np.ndarray,
+    queries: np.ndarray,
+    weight: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """What one order of the candidates gets for each of some queries, [queries]; see `best_blind_order`."""
     twice_ranks = np.ascontiguousarray(twice_ranks[:, queries])
     with threads_for(twice_ranks.size):
-        return _blind_values(twice_ranks, *_weights(twice_ranks, power), np.asarray(places, np.int64))
+        return _blind_values(twice_ranks, *_weights(twice_ranks, weight), np.asarray(places, np.int64))
 
 
-def _weights(twice_ranks: np.ndarray, power: float) -> tuple[np.ndarray, np.ndarray]:
+def _weights(
+    twice_ranks: np.ndarray, weight: Callable[[np.ndarray], np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Weight by twice the rank, and what those of each query are multiplied by so that their mean is 1."""
-    of_rank = np.ones(2 * len(twice_ranks) + 1)
-    of_rank[1:] = (np.arange(1, len(of_rank)) / 2) ** -power
-    return of_rank, len(twice_ranks) / _sum_over_candidates(twice_ranks, of_rank)
+    n = len(twice_ranks)
+    of_rank = np.ones(2 * n + 1)
+    if weight is not None:
+        of_rank[1:] = weight(np.arange(1, 2 * n + 1) / 2)
+    return of_rank, n / _sum_over_candidates(twice_ranks, of_rank)
 
 
-def _bins(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and size of at most `_N_BINS` runs of places, as wide as their place is large."""
-    ends = np.unique(np.round(np.geomspace(1, n, _N_BINS)).astype(np.int64))
-    starts = np.concatenate([[1], ends[:-1] + 1])
-    return np.round(np.sqrt(starts * ends)).astype(np.int64), ends - starts + 1
+def _sampled_places(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """At most `_N_BINS` places, evenly in the logarithm, and how many places are nearest to each of them."""
+    sampled = np.unique(np.round(np.geomspace(1, n, _N_BINS)).astype(np.int64))
+    borders = np.floor(np.sqrt(sampled[:-1] * sampled[1:])).astype(np.int64)
+    return sampled, np.diff(np.concatenate([[0], borders, [n]]))
 
 
 def _transport(gains: np.ndarray, capacities: np.ndarray, log_places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,57 +176,60 @@ def _sum_over_candidates(twice_ranks, of_rank):
     return result
 
 
-@njit(inline="always")
-@no_type_check
-def _sums(twice, of_rank, of_query, counts, below, above):
-    """Weighted sums of the ranks up to each whole rank p, and of the reciprocals of those beyond it."""
-    n = len(below) - 1
-    counts[:] = 0.0
-    for q in range(len(twice)):
-        counts[twice[q]] += of_query[q]
-    for t in range(1, 2 * n + 1):
-        counts[t] *= of_rank[t]
-    below[0] = 0.0
-    for p in range(1, n + 1):
-        below[p] = below[p - 1] + (p - 0.5) * counts[2 * p - 1] + p * counts[2 * p]
-    above[n] = 0.0
-    for p in range(n - 1, -1, -1):
-        above[p] = above[p + 1] + counts[2 * p + 1] / (p + 0.5) + counts[2 * p + 2] / (p + 1.0)
-
-
 @njit(parallel=True)
 @no_type_check
-def _place_gains(twice_ranks, of_rank, of_query, places):
-    """G(c, p) of every candidate at some places."""
+def _gains_at(twice_ranks, of_rank, of_query, places):
+    """G(c, p) of every candidate at some ascending places, from the sums of its ranks between them."""
     n, n_queries = twice_ranks.shape
-    result = np.empty((n, len(places)))
-    for run in prange((n + 31) // 32):
-        counts, below, above = np.empty(2 * n + 1), np.empty(n + 1), np.empty(n + 1)
-        for c in range(32 * run, min(32 * run + 32, n)):
-            _sums(twice_ranks[c], of_rank, of_query, counts, below, above)
-            for j in range(len(places)):
-                p = places[j]
-                result[c, j] = (below[p] / p + p * above[p]) / n_queries
+    n_places = len(places)
+    bin_of = np.empty(len(of_rank), np.int32)  # the first of the places that is not before this rank
+    j = 0
+    for t in range(len(of_rank)):
+        while j < n_places - 1 and t > 2 * places[j]:
+            j += 1
+        bin_of[t] = j
+    result = np.empty((n, n_places))
+    for c in prange(n):
+        ranks, reciprocals = np.zeros(n_places), np.zeros(n_places)
+        for q in range(n_queries):
+            t = twice_ranks[c, q]
+            weight = of_rank[t] * of_query[q]
+            ranks[bin_of[t]] += weight * t / 2
+            reciprocals[bin_of[t]] += weight * 2 / t
+        below, above = 0.0, reciprocals.sum()
+        for j in range(n_places):
+            below += ranks[j]
+            above -= reciprocals[j]
+            result[c, j] = (below / places[j] + places[j] * above) / n_queries
     return result
 
 
 @njit(parallel=True)
 @no_type_check
-def _surplus(twice_ranks, of_rank, of_query, prices, places):
-    """For each candidate what its best place is worth above that place's price, and what its own place is worth."""
+def _surplus(twice_ranks, of_rank, of_query, prices):
+    """What the best place of each candidate is worth above that place's price, of all places."""
     n, n_queries = twice_ranks.shape
-    surplus, gain = np.empty(n), np.empty(n)
+    surplus = np.empty(n)
     for run in prange((n + 31) // 32):
-        counts, below, above = np.empty(2 * n + 1), np.empty(n + 1), np.empty(n + 1)
+        ranks, reciprocals = np.empty(n + 1), np.empty(n + 1)
         for c in range(32 * run, min(32 * run + 32, n)):
-            _sums(twice_ranks[c], of_rank, of_query, counts, below, above)
-            best = -np.inf
+            ranks[:] = 0.0
+            reciprocals[:] = 0.0
+            above = 0.0
+            for q in range(n_queries):
+                t = twice_ranks[c, q]
+                weight = of_rank[t] * of_query[q]
+                p = (t + 1) // 2  # the first place that is not before this rank
+                ranks[p] += weight * t / 2
+                reciprocals[p] += weight * 2 / t
+                above += weight * 2 / t
+            below, best = 0.0, -np.inf
             for p in range(1, n + 1):
-                best = max(best, (below[p] / p + p * above[p]) / n_queries - prices[p - 1])
+                below += ranks[p]
+                above -= reciprocals[p]
+                best = max(best, (below / p + p * above) / n_queries - prices[p - 1])
             surplus[c] = best
-            p = places[c]
-            gain[c] = (below[p] / p + p * above[p]) / n_queries
-    return surplus, gain
+    return surplus
 
 
 @njit(parallel=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,7 @@ class QueryBlock:
         self.numbers = np.arange(by_query(of.scores.shape, of.direction)[0])[queries]
         self.scores = of.scores.rows(of.direction, queries)
         self._known: dict[Hashable, Any] = {}
+        self._priors: tuple[np.ndarray, np.ndarray] | None = None
 
     def once(self, function: Callable[..., Any], *arguments: Hashable) -> Any:
         """`function(self, *arguments)`, computed the first time that it is asked for."""
@@ -68,6 +70,19 @@ class QueryBlock:
         if key not in self._known:
             self._known[key] = function(self, *arguments)
         return self._known[key]
+
+    def ranked_by(self, priors: np.ndarray, which: np.ndarray) -> QueryBlock:
+        """The same queries ranked by scores of the candidates alone; what is known of their relevance is kept.
+
+        Args:
+            priors: [rankings, candidates].
+            which: the ranking of each query, [queries] integers.
+        """
+        same = copy(self)
+        same._known = dict(self._known)
+        same._priors = np.ascontiguousarray(priors, dtype=np.float64), which
+        same.scores = np.broadcast_to(same._priors[0][0], self.scores.shape)  # its shape counts, no entry is read
+        return same
 
     @property
     def labels(self) -> Labels:
@@ -97,7 +112,11 @@ class QueryBlock:
 
 
 def _score_ranges(block: QueryBlock, ordinal: bool) -> Ranges:
-    return _ranges(block.scores, ordinal)
+    if block._priors is None:
+        return _ranges(block.scores, ordinal)
+    priors, which = block._priors
+    first, last = _ranges(priors, ordinal)
+    return first[which], last[which]
 
 
 def _relevance(block: QueryBlock, name: str) -> np.ndarray:

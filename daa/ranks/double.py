@@ -6,8 +6,8 @@ ranking that never looks at the query collects it. Ranking in turn **within each
 candidate** takes both away, as Sinkhorn's scaling does with sums.
 
 **Nothing is left for a blind ranking.** The last pass gives every candidate the same values over the queries. Let a
-ranking put candidate g at place $p_g$ for all queries, and let a metric be any sum $\sum_g f(p_g, D(q,g))$. Its mean over
-the queries is $\sum_g F(p_g)$ with $F(p) = \frac1Q \sum_d f(p, d)$, the same for *every* order: chance. Two things make
+ranking put candidate g at place $p_g$ for all queries, and let a metric be any sum $\sum_g f(p_g, D(q,g))$. Its mean
+over the queries is $\sum_g F(p_g)$ with $F(p) = \frac1Q \sum_d f(p, d)$, the same for *every* order: chance. Two things make
 this an approximation: tied queries share one mid-rank, so F differs a little from candidate to candidate; and a metric
 ranks D within the query once more. The passes before are there for the second: they make the values within a query
 uniform, too, so that ranking them again changes little.
@@ -35,13 +35,14 @@ from numba import prange
 from torch import Tensor
 
 from daa.compiled import njit, threads_for
+from daa.matrix import ITEMS_PER_BLOCK, Matrix, Queries, by_query, runs
 from daa.ranks.exact import ranks, tie_ranges
 
 ROUNDS = 3
 _LINES = 32  # as many 16-bit columns as one cache line holds
 
 
-def double_ranks(relevance: Float[Tensor, "queries candidates"], rounds: int = ROUNDS) -> Float[Tensor, "..."]:
+def double_ranks(relevance: Float[Tensor, "queries candidates"], rounds: int = ROUNDS) -> Float[Tensor, ...]:
     r"""Ranks within each query, then over the queries for each candidate, in turn; see the module.
 
     $$D(q,g) = \frac{1}{Q} \left(\#\{q' : D'(q',g) < D'(q,g)\} + \tfrac12 \#\{q' : D'(q',g) = D'(q,g)\}\right)$$
@@ -105,6 +106,45 @@ def double_rank_integers(rows: Iterable[np.ndarray], shape: tuple[int, int], rou
                 _rank_within_rows(result, 2 * n_queries)
             _rank_within_columns(result, 2 * n_candidates)
     return result
+
+
+class DoubleRanks(Matrix):
+    """The double ranks of a relevance, made when its rows are first asked for, one direction at a time.
+
+    Each direction has its own, since the last pass is over its queries. The other direction's are let go: 250 MB for
+    COCO 5K.
+
+    Args:
+        relevance: what is ranked.
+        rounds: as in `double_ranks`.
+
+    >>> from daa.matrix import ArrayMatrix
+    >>> popular = ArrayMatrix(np.array([[9.0, 3.0, 1.0], [9.1, 2.0, 2.0], [9.2, 1.0, 3.0]]), "relevance")
+    >>> DoubleRanks(popular).rows("i2t", slice(0, 1)).round(2).tolist()
+    [[0.5, 0.8299999833106995, 0.17000000178813934]]
+    """
+
+    def __init__(self, relevance: Matrix, rounds: int = ROUNDS) -> None:
+        self.relevance, self.rounds = relevance, check_rounds(rounds)
+        self.argument = f"double ranks of {relevance.argument}"
+        self.shape = relevance.shape
+        self._held: tuple[str, np.ndarray] | None = None
+
+    def rows(self, direction: str, queries: Queries) -> np.ndarray:
+        if self._held is None or self._held[0] != direction:
+            self._held = None
+            n_queries, n = by_query(self.shape, direction)
+            blocks = runs(n_queries, max(1, ITEMS_PER_BLOCK // n))
+            rows = (self.relevance.rows(direction, block) for block in blocks)
+            self._held = direction, double_rank_integers(rows, (n_queries, n), self.rounds)
+        integers = self._held[1]
+        return integers[queries].astype(np.float32) / np.float32(2 * len(integers))
+
+    def select(self, images: slice, captions: np.ndarray) -> Matrix:
+        return DoubleRanks(self.relevance.select(images, captions), self.rounds)
+
+    def any_negative(self) -> bool:
+        return False
 
 
 def check_rounds(rounds: int) -> int:
