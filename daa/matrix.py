@@ -51,7 +51,6 @@ class Matrix(Protocol):
         """The part of some images and some captions."""
         ...
 
-    @property
     def travels(self) -> bool:
         """Whether a worker gets it whole, once; else each task takes along the rows it needs."""
         return False
@@ -110,7 +109,6 @@ class ArrayMatrix(Matrix):
         is_run = run.stop - run.start == len(captions) and (np.diff(captions) == 1).all()
         return ArrayMatrix(self.array[images][:, run if is_run else captions], self.argument)
 
-    @property
     def travels(self) -> bool:
         """If it lies in a file: what travels is the place of its entries there."""
         return _place_in_file(self.array) is not None

@@ -100,7 +100,7 @@ def score(asked: Asked) -> None:
         for output in outputs:
             output.write(result, systems, texts, relevance)
     finally:  # what took so long to compute is shown even if it cannot be written
-        show(result)
+        show(result.table.rich())
 
 
 @dataclass(frozen=True)

@@ -112,4 +112,4 @@ def evaluate(
     try:
         report.to_json(target)
     finally:
-        show(report)
+        show(report.table.rich())

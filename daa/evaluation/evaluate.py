@@ -14,12 +14,13 @@ from daa.evaluation.matrices import HELD_AT_MOST, named_relevance
 from daa.evaluation.report import Report
 from daa.evaluation.sampling import describe_sample, draw_queries, standard_error
 from daa.evaluation.tables import Measurement
-from daa.evaluation.workers import Workers, open_workers, runner_on
+from daa.evaluation.tasks import runner_on
+from daa.evaluation.workers import Workers, open_workers
 from daa.matrix import ImagesByCaptions, Matrix, as_matrix, by_query, check_shape
 from daa.metrics.metric import Metric, metric_of, standard_metrics, totals
-from daa.metrics.queries import Pass, Runner, one_after_another, per_query
+from daa.metrics.queries import Pass, Runner, per_query
 from daa.metrics.truth import Labels, Positives
-from daa.names import DIRECTIONS, HIT_POLICIES, TIE_POLICIES
+from daa.names import DIRECTIONS, HIT_POLICIES, TIE_POLICIES, check_name
 
 PerQuery = dict[str, dict[tuple[str, str], np.ndarray]]  # by direction, and by name of a number and what judges it
 
@@ -70,8 +71,8 @@ def evaluate(
         workers: what computes blocks of queries, with the same results: by default this process; a number of processes,
             started for this evaluation; or a `concurrent.futures.Executor`, such as a Dask client's `get_executor()`,
             or the address of a Dask scheduler (see `daa.evaluation.workers`).
-        floors: also measure what rankings that ignore the query score in every metric, for `Report.floors_table` and
-            the columns of `Report.to_frame` (see `daa.evaluation.floors`). Not of folds, and not where queries are
+        floors: also measure what rankings that ignore the query score in every metric, for `Report.table` and the
+            columns of `Report.to_frame` (see `daa.evaluation.floors`). Not of folds, and not where queries are
             sampled, since they are learnt from all queries.
 
     Raises:
@@ -84,9 +85,8 @@ def evaluate(
     """
     if fold_size is not None and (fold_size < 1 or corpus.n_images % fold_size):
         raise ValueError(f"fold_size: expected a divisor of the corpus's {corpus.n_images} images, got {fold_size}")
-    for argument, ties, known in (("asp_ties", asp_ties, TIE_POLICIES), ("hit_ties", hit_ties, HIT_POLICIES)):
-        if ties not in known:
-            raise ValueError(f"{argument}: expected one of {', '.join(known)}, got {ties!r}")
+    check_name("asp_ties", asp_ties, TIE_POLICIES)
+    check_name("hit_ties", hit_ties, HIT_POLICIES)
     shape = (corpus.n_images, corpus.n_captions)
     n_queries = dict(zip(DIRECTIONS, shape, strict=True))
     sample = {} if queries is None else draw_queries(n_queries, queries, seed)
@@ -143,7 +143,7 @@ def measure(
     block: int | None = None,
     progress: Callable[[int], None] = lambda n_queries: None,
     sample: Mapping[str, np.ndarray] | None = None,
-    run: Runner = one_after_another,
+    run: Runner | None = None,
 ) -> PerQuery:
     """Per-query values by direction, number and what it is judged by; NaN where a query has none.
 
@@ -155,7 +155,7 @@ def measure(
         wanted: the metrics, each computed by everything that can judge it.
         asp_ties, hit_ties, block, progress: as in `evaluate`.
         sample: by direction the queries to look at; all of a direction that is not in it.
-        run: what computes the blocks of queries.
+        run: what computes the blocks of queries; this process, if none is given.
     """
     categories = None if labels is None else Labels(*labels, scores.shape)
     is_signed = cache(lambda by: relevance[by].any_negative())
@@ -206,7 +206,7 @@ def summarize(
 
     def error_of(of_queries: np.ndarray, direction: str, median: bool = False) -> float | None:
         error = standard_error(of_queries, n_queries[direction], median)
-        return error if is_sample and np.isfinite(error) else None
+        return error if np.isfinite(error) else None
 
     result: dict[tuple[str, str, str], Measurement] = {}
     for direction, by_key in values.items():
@@ -216,16 +216,18 @@ def summarize(
             if n_valued:
                 metric = metric_of(name)
                 chance = None if metric.chance is None else metric.chance(n_candidates)
-                error = error_of(of_queries, direction, metric.over_queries == "median")
+                error = error_of(of_queries, direction, metric.over_queries == "median") if is_sample else None
                 number = Measurement(name, truth, direction, gallery, metric.summary(of_queries), chance, n_valued)
                 result[name, truth, direction] = number._replace(standard_error=error)
     for (name, truth, both), summed in totals(result).items():
         value = sum(result[one].value for one in summed)
         n_valued = sum(result[one].n_queries for one in summed if one[0] == metric_of(name).name)
-        sums = {d: sum(values[d][one[:2]] for one in summed if one[2] == d) for d in DIRECTIONS}
-        errors = [error_of(np.asarray(of_queries), direction) for direction, of_queries in sums.items()]
-        known = [error for error in errors if error is not None]
-        error = float(np.linalg.norm(known)) if len(known) == len(DIRECTIONS) else None  # drawn independently
+        error = None
+        if is_sample:
+            sums = {d: sum(values[d][one[:2]] for one in summed if one[2] == d) for d in DIRECTIONS}
+            errors = [error_of(np.asarray(of_queries), direction) for direction, of_queries in sums.items()]
+            known = [error for error in errors if error is not None]
+            error = float(np.linalg.norm(known)) if len(known) == len(DIRECTIONS) else None  # drawn independently
         number = Measurement(name, truth, both, gallery, value, None, n_valued, standard_error=error)
         result[name, truth, both] = number
     return list(result.values())

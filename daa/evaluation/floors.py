@@ -144,16 +144,16 @@ def _floors(
     for run in blocks:
         queries = QueryBlock(one, run)
         if wanted[0].judged_by == "relevance":
-            queries.relevance_ranges(name, ties == "ordinal")  # once, for all rankings
+            queries.ranges(name, ordinal=ties == "ordinal")  # once, for all rankings
         constant = queries.ranked_by(np.zeros((1, n)), np.zeros(len(queries.numbers), np.int64))
         for metric in wanted:
             chance = metric.random or metric.compute
             under = ties if metric.random else "expected"
             random.setdefault(metric.name, []).append(np.asarray(chance(constant, name, under), np.float64))
         for j, order in enumerate(learnt):
-            blind = queries.ranked_by(order.priors, 1 - halves[run])
+            blind = queries.ranked_by(order.priors, 1 - halves[run], ordinal=ties == "ordinal")
             for metric in order.metrics:
-                computed = np.asarray(blind.once(metric.compute, name, ties), np.float64)
+                computed = np.asarray(blind.values(metric.compute, name, ties), np.float64)
                 values.setdefault((j, metric.name), []).append(computed)
     result: dict[Quantity, Floors] = {}
     for metric in wanted:

@@ -59,7 +59,6 @@ class EmbeddingScores(Matrix):
     def select(self, images: slice, captions: np.ndarray) -> Matrix:
         return EmbeddingScores(self.images[images], self.captions[captions], "dot")
 
-    @property
     def travels(self) -> bool:
         return True
 
@@ -113,9 +112,8 @@ class EnsembleScores(Matrix):
     def select(self, images: slice, captions: np.ndarray) -> Matrix:
         return EnsembleScores([one.select(images, captions) for one in self.systems])
 
-    @property
     def travels(self) -> bool:
-        return all(one.travels for one in self.systems)
+        return all(one.travels() for one in self.systems)
 
 
 class RelevanceMatrix(Matrix):
@@ -144,8 +142,9 @@ class RelevanceMatrix(Matrix):
         self._held: ArrayMatrix | None = None
 
     def rows(self, direction: str, queries: Queries) -> np.ndarray:
-        if self._may_hold and (isinstance(queries, slice) or self.relevance.minimum < 0):
-            return self._whole().rows(direction, queries)
+        if self._may_hold and self._held is None and (isinstance(queries, slice) or self.relevance.minimum < 0):
+            whole = self.relevance.matrix() if self.is_whole else self.relevance.batch(self.images, self.captions)
+            self._held = ArrayMatrix(whole, self.argument)
         if self._held is not None:
             return self._held.rows(direction, queries)
         if direction == "t2i":
@@ -156,18 +155,11 @@ class RelevanceMatrix(Matrix):
             part = self.relevance.batch(self.images[queries], self.captions)
         return checked_rows(part, self, direction, queries)
 
-    def _whole(self) -> ArrayMatrix:
-        if self._held is None:
-            whole = self.relevance.matrix() if self.is_whole else self.relevance.batch(self.images, self.captions)
-            self._held = ArrayMatrix(whole, self.argument)
-        return self._held
-
     def select(self, images: slice, captions: np.ndarray) -> Matrix:
         if self._held is not None:
             return self._held.select(images, captions)
         return RelevanceMatrix(self.relevance, self.argument, self.images[images], self.captions[captions])
 
-    @property
     def travels(self) -> bool:
         """Unless its own rows are less to send than what computes them."""
         if self._may_hold:
@@ -175,9 +167,7 @@ class RelevanceMatrix(Matrix):
         return True
 
     def any_negative(self) -> bool:
-        if self._may_hold and (self._held is not None or self.relevance.minimum < 0):
-            return self._whole().any_negative()
-        return self.relevance.minimum < 0
+        return self.relevance.minimum < 0 and (not self._may_hold or super().any_negative())
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_may_hold": False, "_held": None}
@@ -208,12 +198,12 @@ def named_relevance(relevance: Any) -> dict[str, Matrix]:
         if len(set(names)) < len(names):
             raise ValueError(f"relevance: expected distinct names, got {', '.join(names)}; give them as {{name: one}}")
         named = dict(zip(names, several, strict=True))
-    return {key: _relevance_matrix(value, f"relevance {key}") for key, value in named.items()}
-
-
-def _relevance_matrix(relevance: Any, argument: str) -> Matrix:
-    if isinstance(relevance, Matrix) or not hasattr(relevance, "matrix"):
-        return as_matrix(relevance, argument)
-    return (
-        RelevanceMatrix(relevance, argument) if hasattr(relevance, "batch") else as_matrix(relevance.matrix(), argument)
-    )
+    matrices: dict[str, Matrix] = {}
+    for key, value in named.items():
+        is_fitted = hasattr(value, "matrix") and not isinstance(value, Matrix)
+        argument = f"relevance {key}"
+        if is_fitted and hasattr(value, "batch"):
+            matrices[key] = RelevanceMatrix(value, argument)
+        else:
+            matrices[key] = as_matrix(value.matrix() if is_fitted else value, argument)
+    return matrices

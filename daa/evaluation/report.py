@@ -154,18 +154,13 @@ class Report:
         )
 
     @property
-    def title(self) -> str:
-        return f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
-
-    @property
     def table(self) -> tables.TextTable:
+        """With floors if they were measured; with intervals in their place if there are any."""
         note = sample_note(self.settings["sampled"]) if "sampled" in self.settings else ""
-        return tables.report_table(self.title, self.measurements, note)
-
-    @property
-    def floors_table(self) -> tables.TextTable:
-        """What is left of each number above the rankings that ignore the query; of `evaluate(..., floors=True)`."""
-        return tables.floors_table(self.title, self.measurements)
+        title = f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
+        if self.has_floors and "intervals" not in self.settings:
+            return tables.floors_table(title, self.measurements)
+        return tables.report_table(title, self.measurements, note)
 
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""

@@ -194,15 +194,15 @@ def report_table(title: str, measurements: Iterable[Measurement], note: str = ""
 
 def floors_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
     """One row a metric, truth and direction: the value, what rankings that ignore the query get, and what is above."""
-    several = [one for one in measurements if one.floor is not None]
+    several = list(measurements)
     rows = []
     for one in sorted(several, key=order(several)):
         floors = (one.random, one.mean_prior, one.best_blind)
         values = [number(one.metric, value) if value is not None else "" for value in (one.value, *floors)]
         above = "" if one.above_floor is None else f"{100 * one.above_floor:.1f}"
-        rows.append([one.truth, f"{one.metric} {one.direction}", *values, above])
-    header = ("judged by", "metric", "value", "random", "mean", "blind", "above")
-    return TextTable(title, header, rows, 2, f"{UNITS_NOTE} {FLOORS_NOTE}")
+        rows.append([one.gallery, one.truth, f"{one.metric} {one.direction}", *values, above])
+    header = ("gallery", "judged by", "metric", "value", "random", "mean", "blind", "above")
+    return TextTable(title, header, rows, 3, f"{UNITS_NOTE} {FLOORS_NOTE}").without_needless_gallery()
 
 
 FLOORS_NOTE = (

@@ -14,7 +14,8 @@ from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions, as_matrix, by_query
 from daa.metrics.metric import Metric, standard, zero, zero_for_each
 from daa.metrics.queries import QueryBlock, Ranges, check_k, reduce, values_of
-from daa.ranks import TIE_POLICIES, DoubleRanks
+from daa.names import TIE_POLICIES, check_name
+from daa.ranks import DoubleRanks
 
 
 def average_semantic_precision(
@@ -200,23 +201,23 @@ def asp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     by_score, by_relevance = _ranges(queries, by, ties)
     if ties == "competition":
         by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
-    with threads_for(queries.scores.size):
+    with threads_for(queries.rows().size):
         if ties == "expected":
-            return _expected_ratio(*by_score, *by_relevance, _harmonic_numbers(queries.scores.shape[1]))
+            return _expected_ratio(*by_score, *by_relevance, _harmonic_numbers(queries.rows().shape[1]))
         return _mean_ratio(*by_score, *by_relevance)
 
 
 def asp_above_chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """ASP corrected for the mean ASP of all orders of the candidates."""
     chance = random_asp(queries, by, ties)
-    return (queries.once(asp, by, ties) - chance) / (1 - chance)
+    return (queries.values(asp, by, ties) - chance) / (1 - chance)
 
 
 def asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
     """ASP@K against the relevance of this name."""
-    n = queries.scores.shape[1]
+    n = queries.rows().shape[1]
     by_score, by_relevance = _ranges(queries, by, ties)
-    with threads_for(queries.scores.size):
+    with threads_for(queries.rows().size):
         if ties == "expected":
             return _expected_top_ratio(*by_score, *by_relevance, min(k, n), _harmonic_numbers(n))
         return _mean_top_ratio(*by_score, *by_relevance, min(k, n), ties == "competition")
@@ -225,12 +226,12 @@ def asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
 def qasp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """QASP against the double ranks of this name."""
     by_score, by_relevance = _ranges(queries, by, ties)
-    weights = _rank_weights(queries.scores.shape[1], reciprocal)
+    weights = _rank_weights(queries.rows().shape[1], reciprocal)
     if ties == "competition":
         by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
-    with threads_for(queries.scores.size):
+    with threads_for(queries.rows().size):
         if ties == "expected":
-            harmonic = _harmonic_numbers(queries.scores.shape[1])
+            harmonic = _harmonic_numbers(queries.rows().shape[1])
             return _weighted_expected_ratio(*by_score, *by_relevance, weights, harmonic)
         return _weighted_ratio(*by_score, *by_relevance, weights)
 
@@ -257,9 +258,9 @@ def random_asp(
 
     An item of relevance rank r, whole or half, expects $\frac1n (\frac{m(m+1)}{2r} + r (H_n - H_m))$, m = floor(r).
     """
-    n = queries.scores.shape[1]
+    n = queries.rows().shape[1]
     if weight is alike and ties in ("expected", "ordinal"):
-        return np.full(len(queries.scores), asp_chance(n))
+        return np.full(len(queries.rows()), asp_chance(n))
     _, (first, last) = _ranges(queries, by, ties)
     expected = _expected_of_rank(n)
     weights = _rank_weights(n, weight)
@@ -271,7 +272,7 @@ def random_asp(
 
 def random_asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
     """The same of ASP@K."""
-    n = queries.scores.shape[1]
+    n = queries.rows().shape[1]
     _, (first, last) = _ranges(queries, by, ties)
     expected = _expected_of_rank(n)
     cumulative = np.concatenate([[0.0], np.cumsum(expected[2::2])])
@@ -319,10 +320,9 @@ standard(
 
 def _ranges(queries: QueryBlock, by: str, ties: str) -> tuple[Ranges, Ranges]:
     """Tie groups by score and by relevance."""
-    if ties not in TIE_POLICIES:
-        raise ValueError(f"ties: expected one of {', '.join(TIE_POLICIES)}, got {ties!r}")
-    ordinal = ties == "ordinal"
-    return queries.score_ranges(ordinal), queries.relevance_ranges(by, ordinal)
+    check_name("ties", ties, TIE_POLICIES)
+    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
+    return by_score, by_relevance
 
 
 def _expected_of_rank(n: int) -> np.ndarray:

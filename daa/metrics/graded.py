@@ -115,7 +115,7 @@ def _mean_of(
 
 def ncs(queries: QueryBlock, by: str, ties: str, k: int, leave_out: str | None = None) -> np.ndarray:
     """NCS@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
-    cumulative = np.minimum(np.arange(queries.scores.shape[1] + 1), k)
+    cumulative = np.minimum(np.arange(queries.rows().shape[1] + 1), k)
     return _share_of_best(queries, by, cumulative, leave_out=leave_out)
 
 
@@ -123,7 +123,7 @@ def ndcg(
     queries: QueryBlock, by: str, ties: str, k: int | None = None, gain: str = "linear", leave_out: str | None = None
 ) -> np.ndarray:
     """NDCG@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
-    n = queries.scores.shape[1]
+    n = queries.rows().shape[1]
     places = np.arange(1, n + 1)
     cumulative = np.concatenate([[0.0], np.cumsum((places <= (k or n)) / np.log2(1 + places))])
     return _share_of_best(queries, by, cumulative, gain, leave_out)
@@ -137,18 +137,21 @@ def _share_of_best(
     queries: QueryBlock, by: str, cumulative: np.ndarray, gain: str = "linear", leave_out: str | None = None
 ) -> np.ndarray:
     """Gain collected under the scores over the most that can be, place p weighing cumulative[p] - cumulative[p-1]."""
-    gains = queries.relevance(by)
+    gains = queries.rows(by)
     if gains.min() < 0:
         raise ValueError(f"relevance: expected no negative value where gains are summed, got {gains.min()}")
     if gain == "exponential":
         gains = np.exp2(gains) - 1
-    left_out = queries.positives(leave_out).matrix if leave_out else sparse.csr_array(gains.shape, dtype=bool)
+    if leave_out:
+        left_out = queries.of.positives[leave_out].rows(queries.queries).matrix
+    else:
+        left_out = sparse.csr_array(gains.shape, dtype=bool)
     cumulative = cumulative.astype(np.float64)
     last_place = int(np.searchsorted(cumulative, cumulative[-1]))
     with threads_for(gains.size):
         pairs = left_out.indptr.astype(np.int64), left_out.indices.astype(np.int64)
-        collected = _expected_gain(*queries.score_ranges(), gains, *pairs, cumulative, last_place)
-        best = _expected_gain(*queries.relevance_ranges(by), gains, *pairs, cumulative, last_place)
+        collected = _expected_gain(*queries.ranges(), gains, *pairs, cumulative, last_place)
+        best = _expected_gain(*queries.ranges(by), gains, *pairs, cumulative, last_place)
     return np.divide(collected, best, out=np.full(len(best), np.nan), where=best > 0)
 
 

@@ -64,9 +64,9 @@ def kendall_tau(
 
 def tau(queries: QueryBlock, by: str, ties: str, k: int | None = None) -> np.ndarray:
     """Kendall's tau-b within the top K, NaN where undefined."""
-    n = queries.scores.shape[1]
-    with threads_for(queries.scores.size):
-        return _tau_b(queries.score_ranges()[0], queries.relevance_ranges(by)[0], min(k or n, n))
+    n = queries.rows().shape[1]
+    with threads_for(queries.rows().size):
+        return _tau_b(queries.ranges()[0], queries.ranges(by)[0], min(k or n, n))
 
 
 standard(

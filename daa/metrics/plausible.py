@@ -14,10 +14,9 @@ from torch import Tensor
 from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions, runs
 from daa.metrics.metric import Metric, standard
-from daa.metrics.placement import check_hit_policy
 from daa.metrics.queries import QueryBlock, reduce, values_of
 from daa.metrics.truth import Labels
-from daa.names import HIT_POLICIES
+from daa.names import HIT_POLICIES, check_name
 
 ZETAS = (0, 1, 2)
 
@@ -86,7 +85,8 @@ def pmrp(
         raise ValueError(
             'labels: expected a category for an image with a caption, got none; unlabelled="keep" keeps such'
         )
-    policy = HIT_POLICIES.index(check_hit_policy(ties))
+    check_name("ties", ties, HIT_POLICIES)
+    policy = HIT_POLICIES.index(ties)
     rows, columns = queries.numbers, np.arange(len(labels.codes))
     if queries.direction == "i2t":
         columns = labels.image_of
@@ -95,9 +95,9 @@ def pmrp(
     distinct, row_of_query = np.unique(rows, return_inverse=True)
     distance = labels.sizes[distinct][:, None] + labels.sizes[None] - 2 * (labels.codes[distinct] @ labels.codes.T)
     distance = np.minimum(distance, 255).astype(np.uint8)
-    ranges = queries.score_ranges(ordinal=ties == "ordinal")
+    ranges = queries.ranges(ordinal=ties == "ordinal")
     wanted = np.array(zetas, dtype=np.int64)
-    with threads_for(queries.scores.size):
+    with threads_for(queries.rows().size):
         each = _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
     return np.column_stack([each.mean(axis=1), each])
 

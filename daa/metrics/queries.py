@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ from daa.ranks import ranks, tie_ranges
 Ranges = tuple[np.ndarray, np.ndarray]
 Compute = Callable[["QueryBlock", str, str], np.ndarray]
 Values = dict[Any, np.ndarray]
+Runner = Callable[["Pass", Sequence[Queries], Callable[[int], None]], Iterable[Values]]
 
 
 @dataclass(frozen=True)
@@ -45,108 +45,89 @@ class Pass:
     def values(self, queries: Queries) -> Values:
         """Values of some queries, float64 [queries] or [queries, values], by the keys of what is asked."""
         block = QueryBlock(self, queries)
-        return {key: np.asarray(block.once(*one), dtype=np.float64) for key, one in self.asked.items()}
+        return {key: np.asarray(block.values(*one), dtype=np.float64) for key, one in self.asked.items()}
 
 
+@dataclass(eq=False)
 class QueryBlock:
-    """Some queries of a pass with what metrics need of them, each computed at most once.
+    """Some queries of a pass with what metrics need of them, each read, ranked and computed at most once.
 
     Attributes:
-        direction: `"i2t"` or `"t2i"`.
-        numbers: which queries of the corpus these are, [queries] integers.
-        scores: [queries, candidates] float32 or float64.
+        of: the pass.
+        queries: which of its queries.
     """
 
-    def __init__(self, of: Pass, queries: Queries) -> None:
-        self.direction, self._of, self._queries = of.direction, of, queries
-        self.numbers = np.arange(by_query(of.scores.shape, of.direction)[0])[queries]
-        self.scores = of.scores.rows(of.direction, queries)
-        self._known: dict[Hashable, Any] = {}
-        self._priors: tuple[np.ndarray, np.ndarray] | None = None
+    of: Pass
+    queries: Queries
+    _known: dict[tuple, Any] = field(default_factory=dict, repr=False)
 
-    def once(self, function: Callable[..., Any], *arguments: Hashable) -> Any:
-        """`function(self, *arguments)`, computed the first time that it is asked for."""
-        key = function, arguments
+    @property
+    def direction(self) -> str:
+        return self.of.direction
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Which queries of the corpus these are, [queries] integers."""
+        return np.arange(by_query(self.of.scores.shape, self.of.direction)[0])[self.queries]
+
+    def rows(self, by: str | None = None) -> np.ndarray:
+        """The scores, [queries, candidates] float32 or float64; or the relevance of this name."""
+        if ("rows", by) not in self._known:
+            matrix = self.of.scores if by is None else self.of.relevance[by]
+            self._known["rows", by] = matrix.rows(self.of.direction, self.queries)
+        return self._known["rows", by]
+
+    def ranges(self, by: str | None = None, ordinal: bool = False) -> Ranges:
+        """First and last rank of each candidate's tie group, [queries, candidates] int32; if ordinal its rank twice.
+
+        Of the scores, or of the relevance of this name.
+        """
+        key = "ranges", by, ordinal
         if key not in self._known:
-            self._known[key] = function(self, *arguments)
+            rows = self.rows(by)
+            if ordinal:
+                places = ranks(rows, "ordinal").astype(np.int32)
+                self._known[key] = places, places
+            else:
+                self._known[key] = tie_ranges(rows)
         return self._known[key]
 
-    def ranked_by(self, priors: np.ndarray, which: np.ndarray) -> QueryBlock:
-        """The same queries ranked by scores of the candidates alone; what is known of their relevance is kept.
+    def placement(self, by: str, ties: str) -> Placement:
+        """Where the scores put the positives of a truth."""
+        key = "placement", by, ties
+        if key not in self._known:
+            positives = self.of.positives[by].rows(self.queries)
+            self._known[key] = place(positives, *self.ranges(ordinal=ties == "ordinal"), ties)
+        return self._known[key]
+
+    def ranked_by(self, priors: np.ndarray, which: np.ndarray, ordinal: bool = False) -> QueryBlock:
+        """The same queries ranked by scores of the candidates alone; what is known of the relevance is kept.
 
         Args:
             priors: [rankings, candidates].
             which: the ranking of each query, [queries] integers.
+            ordinal: as in `ranges`.
         """
-        same = copy(self)
-        same._known = dict(self._known)
-        same._priors = np.ascontiguousarray(priors, dtype=np.float64), which
-        same.scores = np.broadcast_to(same._priors[0][0], self.scores.shape)  # its shape counts, no entry is read
-        return same
+        of_relevance = (key for key in self._known if key[0] in ("rows", "ranges") and key[1] is not None)
+        known = {key: self._known[key] for key in of_relevance}
+        rankings = QueryBlock(self.of, self.queries, {("rows", None): np.ascontiguousarray(priors, np.float64)})
+        first, last = rankings.ranges(ordinal=ordinal)
+        known["ranges", None, ordinal] = first[which], last[which]
+        known["rows", None] = np.broadcast_to(np.float32(0), (len(which), priors.shape[1]))  # its shape counts
+        return QueryBlock(self.of, self.queries, known)
 
     @property
     def labels(self) -> Labels:
-        if self._of.labels is None:
+        if self.of.labels is None:
             raise ValueError("labels: expected the object categories of the images, got none")
-        return self._of.labels
+        return self.of.labels
 
-    def score_ranges(self, ordinal: bool = False) -> Ranges:
-        """First and last rank of each candidate's tie group, [queries, candidates] int32; if ordinal its rank twice."""
-        return self.once(_score_ranges, ordinal)
-
-    def relevance(self, name: str) -> np.ndarray:
-        """Relevance [queries, candidates] of this name."""
-        return self.once(_relevance, name)
-
-    def relevance_ranges(self, name: str, ordinal: bool = False) -> Ranges:
-        """Like `score_ranges`, of the relevance."""
-        return self.once(_relevance_ranges, name, ordinal)
-
-    def positives(self, name: str) -> Positives:
-        """These queries' positives by the truth of this name."""
-        return self._of.positives[name].rows(self._queries)
-
-    def placement(self, name: str, ties: str) -> Placement:
-        """Where the scores put the positives of a truth."""
-        return self.once(_placement, name, ties)
-
-
-def _score_ranges(block: QueryBlock, ordinal: bool) -> Ranges:
-    if block._priors is None:
-        return _ranges(block.scores, ordinal)
-    priors, which = block._priors
-    first, last = _ranges(priors, ordinal)
-    return first[which], last[which]
-
-
-def _relevance(block: QueryBlock, name: str) -> np.ndarray:
-    return block._of.relevance[name].rows(block.direction, block._queries)
-
-
-def _relevance_ranges(block: QueryBlock, name: str, ordinal: bool) -> Ranges:
-    return _ranges(block.relevance(name), ordinal)
-
-
-def _placement(block: QueryBlock, name: str, ties: str) -> Placement:
-    return place(block.positives(name), *block.score_ranges(ties == "ordinal"), ties)
-
-
-def _ranges(values: np.ndarray, ordinal: bool) -> Ranges:
-    if not ordinal:
-        return tie_ranges(values)
-    places = ranks(values, "ordinal").astype(np.int32)
-    return places, places
-
-
-Runner = Callable[[Pass, Sequence[Queries], Callable[[int], None]], Iterable[Values]]
-
-
-def one_after_another(one: Pass, blocks: Sequence[Queries], progress: Callable[[int], None]) -> Iterable[Values]:
-    """The values of each block of queries, in order, in this process."""
-    for queries in blocks:
-        values = one.values(queries)
-        progress(n_queries_of(queries))
-        yield values
+    def values(self, compute: Compute, by: str, ties: str) -> np.ndarray:
+        """What a metric computes of these queries."""
+        key = compute, by, ties
+        if key not in self._known:
+            self._known[key] = compute(self, by, ties)
+        return self._known[key]
 
 
 def n_queries_of(queries: Queries) -> int:
@@ -158,7 +139,7 @@ def per_query(
     block: int | None = None,
     progress: Callable[[int], None] = lambda n_queries: None,
     sample: np.ndarray | None = None,
-    run: Runner = one_after_another,
+    run: Runner | None = None,
 ) -> Values:
     """Per-query values of everything that is asked, in one pass.
 
@@ -167,7 +148,7 @@ def per_query(
         block: queries handled at a time; by default as many as make four million entries.
         progress: called with the number of queries just done.
         sample: the indices of the queries to look at; all by default. What the others would need is not computed.
-        run: what computes the blocks, in order: this process, or workers.
+        run: what computes the blocks, in order; this process, if none is given.
 
     Returns:
         float64 [queries] or [queries, values] by the keys of what is asked.
@@ -185,7 +166,13 @@ def per_query(
     blocks: list[Queries] = [*runs(n_queries if sample is None else len(sample), block)]
     if sample is not None:
         blocks = [sample[run_of] for run_of in blocks]
-    parts = list(run(one, blocks, progress))
+    if run is not None:
+        parts = list(run(one, blocks, progress))
+    else:
+        parts = []
+        for queries in blocks:
+            parts.append(one.values(queries))
+            progress(n_queries_of(queries))
     return {key: np.concatenate([part[key] for part in parts]) for key in one.asked}
 
 

@@ -7,10 +7,10 @@ candidate** takes both away, as Sinkhorn's scaling does with sums.
 
 **Nothing is left for a blind ranking.** The last pass gives every candidate the same values over the queries. Let a
 ranking put candidate g at place $p_g$ for all queries, and let a metric be any sum $\sum_g f(p_g, D(q,g))$. Its mean
-over the queries is $\sum_g F(p_g)$ with $F(p) = \frac1Q \sum_d f(p, d)$, the same for *every* order: chance. Two things make
-this an approximation: tied queries share one mid-rank, so F differs a little from candidate to candidate; and a metric
-ranks D within the query once more. The passes before are there for the second: they make the values within a query
-uniform, too, so that ranking them again changes little.
+over the queries is $\sum_g F(p_g)$ with $F(p) = \frac1Q \sum_d f(p, d)$, the same for *every* order: chance. Two things
+make this an approximation: tied queries share one mid-rank, so F differs a little from candidate to candidate; and a
+metric ranks D within the query once more. The passes before are there for the second: they make the values within a
+query uniform, too, so that ranking them again changes little.
 
 **What is learnt on one half of the queries scores below chance on the other.** Over all queries the candidates are
 equal, so one whose values are high on one half has low ones on the other.

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from daa.corpus import CaptionCorpus
-from daa.evaluation import EmbeddingScores, EnsembleScores, evaluate, workers
+from daa.evaluation import EmbeddingScores, EnsembleScores, evaluate, tasks, workers
 from daa.evaluation.workers import open_workers
 from daa.matrix import ArrayMatrix
 from daa.relevance import CiderRelevance, TfidfRelevance
@@ -103,13 +103,13 @@ def test_a_cluster_gives_the_same_bits_as_one_process(dask, tmp_path, system):
 def test_threads_give_the_same_bits(tmp_path):
     with ThreadPoolExecutor(3) as executor:
         check_every_form(executor, tmp_path, "embeddings")
-        assert workers._KEPT == {}  # nothing of it stays in this process
+        assert tasks._KEPT == {}  # nothing of it stays in this process
 
 
 @pytest.mark.parametrize("size", [0, 1 << 30])
 def test_a_large_job_goes_to_each_process_about_once(dask, monkeypatch, size):
     """Large and small jobs give the same numbers; a large one is not sent with every task."""
-    monkeypatch.setattr(workers, "SMALL_JOB", size)
+    monkeypatch.setattr(tasks, "SMALL_JOB", size)
     brought = []
     executor = dask.get_executor()
 
@@ -154,10 +154,10 @@ def test_what_lies_in_a_file_is_not_sent(tmp_path):
     received = pickle.loads(sent)
     np.testing.assert_array_equal(received.rows("t2i", slice(3, 5)), matrix[3:5])
     assert len(pickle.dumps(received)) < 1000  # nor if one worker hands it on to another
-    assert received.travels
+    assert received.travels()
     changed = np.load(tmp_path / "matrix.npy", mmap_mode="c")
     changed[0] = 7  # in memory only, so the file will not do
-    assert not ArrayMatrix(changed.T, "scores").travels
+    assert not ArrayMatrix(changed.T, "scores").travels()
     assert pickle.loads(pickle.dumps(ArrayMatrix(changed, "scores"))).rows("i2t", slice(0, 1)).max() == 7
 
 
@@ -217,8 +217,8 @@ def end(*_):
 
 def test_a_block_that_always_kills_its_process_is_blamed(monkeypatch):
     """After so many starts, in one line; and a pool that somebody else started is left alone."""
-    monkeypatch.setattr(workers, "_values", end)
-    monkeypatch.setattr(workers, "ALLOWED_FAILURES", 2)
+    monkeypatch.setattr(tasks, "_values", end)
+    monkeypatch.setattr(tasks, "ALLOWED_FAILURES", 2)
     message = r"workers: the processes ended before their blocks .* is their memory enough\?.*__main__"
     with pytest.raises(ConnectionError, match=message):
         evaluate(SCORES, CORPUS, block=20, workers=1)
