@@ -8,7 +8,8 @@ r"""What rankings that ignore the query score in each metric: the floors from wh
   min / max of ranks, as ASP does, it solves an assignment problem (`daa.metrics.blind`), and what *no* order exceeds,
   not even one fitted to the queries it is judged by, is stated beside it (`at_most`). For the others candidates are
   ordered by expected gain: relevance as a share of what the query can gain (NDCG, NCS), matches as a share of the
-  query's (mAP@R, R-Precision, PMRP), or by how many queries they match (Recall@K, ranks), whichever is better.
+  query's (mAP@R, R-Precision, PMRP), or by how many queries they match (Recall@K, ranks). Where the mean prior is
+  better on the other half, it is the best blind ranking.
 
 The floor is the best of the three, and *above floor* is (value - floor) / (perfect - floor).
 

@@ -17,7 +17,8 @@ equal, so one whose values are high on one half has low ones on the other.
 
 **What is lost.** The order within a query is no longer that of C: a caption that is rather relevant to everyone falls
 behind one that is relevant to this image only. So C itself scores well under D, but not 1, and the less the more of C
-is margins and ties.
+is margins and ties. Where a margin decides every rank, as in 0 to 1 with 10 added for one candidate, nothing else of
+that candidate is left: all queries tie. Beginning with the ranks over the queries loses as much on the other side.
 
 **Convergence.** A matrix with uniform values in all rows and columns and no ties stays as it is. Others come close to
 one in three to five rounds (`results/double-ranks.json`).

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from daa.names import AUGMENTATIONS, closest
+from daa.names import AUGMENTATIONS, RELEVANCE_FORMS, closest
 
 CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap")
 
@@ -90,6 +90,7 @@ class LossConfig:
         daa_temperature: width of its soft step, in units of the model's scores; that of Smooth-AP beside another loss.
         relevance: what DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same.
         relevance_ranks: "soft" or "exact".
+        relevance_form: what of it is ranked: "raw", "centred" or "doubly_ranked", see `daa.losses.daa_loss`.
         smooth_ap_weight: of Smooth-AP beside another loss.
         kl_weight: of KL(N(mean, var) || N(0, 1)) of the embeddings.
         kl_reduction: "mean" per image or caption and dimension, or "sum" over all of them, as in PCME's code.
@@ -106,6 +107,7 @@ class LossConfig:
     daa_temperature: float = _above(0, 0.01)
     relevance: str = "tfidf"
     relevance_ranks: str = _one_of("soft", "exact")
+    relevance_form: str = _one_of(*RELEVANCE_FORMS)
     smooth_ap_weight: float = _least(0, 0.0)
     kl_weight: float = _least(0, 0.0)
     kl_reduction: str = _one_of("mean", "sum")
