@@ -2,9 +2,9 @@
 
 python tools/measure_double_ranks.py        three minutes on two cores
 
-On the scenes test split, by rounds: what no ranking that ignores the query exceeds, beside chance, in ASP and QASP
-under the double ranks (`chance`, `blind_at_most`), and what the relevance itself scores (`relevance`). By model of the book
-(first seed), and for rankings whose worth is known: ASP by the relevance, and ASP and QASP by its double ranks.
+On the scenes test split, by rounds: what no ranking that ignores the query exceeds (`blind_at_most`), beside chance
+without ties, in ASP and QASP under the double ranks, and what the relevance itself scores. By model of the book (first
+seed), and for rankings whose worth is known: ASP by the relevance, and ASP and QASP by its double ranks.
 """
 
 from __future__ import annotations

@@ -145,7 +145,9 @@ def query_specific_asp(
     random one gets, up to ties. The weight 1/r gives every doubling of the rank the same say (ranks 1, 2 to 3, 4 to 7,
     ...), where in ASP half of the value comes from the less relevant half of the candidates.
 
-    Equal rankings give 1, a random one about $2 / (\ln n + 0.58)$ (`query_specific_chance`): 0.19 for 25,000.
+    Equal rankings give 1. A random one gets about $2 / (\ln n + 0.58)$ where D does not tie within a query
+    (`query_specific_chance`), and more where it does: with fewer queries than candidates it must, since it has only as
+    many values as there are queries. `evaluate(..., floors=True)` gives it exactly.
 
     Args:
         relevance: of all queries against all candidates, since it is ranked over both.
@@ -286,7 +288,6 @@ standard(
         ("QASP",),
         qasp,
         "relevance",
-        chance=query_specific_chance,
         random=partial(random_asp, weight=reciprocal),
         rank_weight=reciprocal,
         doubly_ranked=True,
