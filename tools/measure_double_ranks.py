@@ -2,13 +2,14 @@
 
 python tools/measure_double_ranks.py        three minutes on two cores
 
-On the scenes test split, by rounds: what no ranking that ignores the query exceeds (`blind_at_most`), beside chance
-without ties, in ASP and QASP under the double ranks, and what the relevance itself scores. By model of the book (first
+On the scenes test split, by rounds: what no ranking that ignores the query exceeds (`blind_at_most`), beside chance,
+in ASP and QASP under the double ranks, and what the relevance itself scores. By model of the book (first
 seed), and for rankings whose worth is known: ASP by the relevance, and ASP and QASP by its double ranks.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ import numpy as np
 from daa.datasets import load_corpus
 from daa.files import provenance, write_json
 from daa.matrix import ArrayMatrix
-from daa.metrics import asp_chance, average_semantic_precision, map_at_r, query_specific_chance, recall_at_k
-from daa.metrics.asp import asp, qasp, reciprocal
+from daa.metrics import average_semantic_precision, map_at_r, recall_at_k
+from daa.metrics.asp import alike, asp, qasp, random_asp, reciprocal
 from daa.metrics.blind import best_blind_order, twice_ranks_by_candidate
 from daa.metrics.queries import values_of
 from daa.names import DIRECTIONS
@@ -38,14 +39,13 @@ def by_rounds(relevance: np.ndarray) -> list[dict[str, Any]]:
     rows = []
     for direction in DIRECTIONS:
         of_queries = relevance if direction == "i2t" else np.ascontiguousarray(relevance.T)
-        n = of_queries.shape[1]
         for rounds in ROUNDS:
             double = DoubleRanks(ArrayMatrix(relevance, "relevance"), rounds).rows(direction, slice(None))
             twice_ranks = twice_ranks_by_candidate([double], double.shape)
-            chances = {"ASP": asp_chance(n), "QASP": query_specific_chance(n)}
             for name, (metric, weight) in METRICS.items():
                 row: dict[str, Any] = {"rounds": rounds, "direction": direction, "metric": name}
-                row["chance"] = chances[name]
+                at_random = partial(random_asp, weight=weight or alike)
+                row["chance"] = float(values_of(at_random, of_queries, "i2t", "average", relevance=double).mean())
                 row["blind_at_most"] = best_blind_order(twice_ranks, weight=weight).at_most
                 row["relevance"] = float(values_of(metric, of_queries, "i2t", "average", relevance=double).mean())
                 rows.append(row)

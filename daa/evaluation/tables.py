@@ -198,11 +198,16 @@ def floors_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
     rows = []
     for one in sorted(several, key=order(several)):
         floors = (one.random, one.mean_prior, one.best_blind)
-        values = [number(one.metric, value) if value is not None else "" for value in (one.value, *floors)]
-        above = "" if one.above_floor is None else f"{100 * one.above_floor:.1f}"
+        values = ["" if value is None else _short(number(one.metric, value)) for value in (one.value, *floors)]
+        above = "" if one.above_floor is None else _short(f"{100 * one.above_floor:.1f}")
         rows.append([one.gallery, one.truth, f"{one.metric} {one.direction}", *values, above])
     header = ("gallery", "judged by", "metric", "value", "random", "mean", "blind", "above")
     return TextTable(title, header, rows, 3, f"{UNITS_NOTE} {FLOORS_NOTE}").without_needless_gallery()
+
+
+def _short(text: str) -> str:
+    """A number in five characters if its decimals are what is too much."""
+    return text if len(text) <= 5 else f"{float(text):.0f}"
 
 
 FLOORS_NOTE = (
