@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from daa.corpus import Truth
+from daa.datasets.base import ImageInputs
 from daa.embeddings import Gaussian
 from daa.encoders.embed import embed_captions, embed_images, score_dataset
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
 from daa.evaluation.evaluate import measure, summarize
 from daa.matrix import as_matrix
