@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from daa.datasets import load_corpus, load_dataset
+from daa.datasets import load_corpus, load_dataset, scenes
+from daa.datasets.base import ImageInputs
 from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, phrase, witness
 from daa.datasets.scenes.facts import TruthTable
 from daa.datasets.scenes.regions import FEATURES, REGIONS
 from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, Dice, relation_holds
+from daa.relevance import TfidfRelevance
 from tests.datasets.caption_parser import read_facts
 from tests.oracles import slow_caption_fits, slow_relation
 
@@ -219,6 +221,18 @@ def test_another_seed_or_split_gives_other_scenes_and_a_shorter_one_a_prefix():
     seen = set(first.scenes)
     for split, seed in (("val", 1), ("train", 0), ("test", 0)):
         assert not seen & set(load_dataset("scenes", split=split, seed=seed, n_images=30).scenes)
+
+
+def test_a_large_training_split_is_neither_drawn_nor_judged_before_that_is_asked_for(monkeypatch):
+    """The truth grows with images x captions; training, which never asks for it, costs the same for each image."""
+    monkeypatch.setattr(TruthTable, "matrix", lambda *_: pytest.fail("the truth of the training split was made"))
+    monkeypatch.setattr(scenes, "draw_scene", lambda *_: pytest.fail("a picture was drawn"))
+    data = load_dataset("scenes", split="train", n_images=4000, view="facts")
+    assert "exhaustive" in repr(data.corpus)
+    assert ImageInputs(data.select(slice(3500))).batch([3400]).shape == (1, REGIONS, len(FEATURES))
+    assert TfidfRelevance().fit(data.corpus).batch(np.array([0]), np.array([0, 7])).shape == (1, 2)
+    with pytest.raises(pytest.fail.Exception, match="was made"):
+        _ = data.corpus.positives
 
 
 @pytest.mark.parametrize("size", [16, 50, 64])

@@ -8,13 +8,14 @@ states facts and fits a scene exactly if they are true of it, so the matches of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
+from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
@@ -180,10 +181,14 @@ def _build(split: str, seed: int, n_images: int) -> _World:
         image_of_caption=np.repeat(np.arange(n_images), len(DESCRIBERS)),
         labels=labels,
         label_names=kinds,
-        positives=TruthTable(scenes).matrix([description.facts for description in descriptions]),
+        positives=partial(_exhaustive_truth, scenes, descriptions),
         name=f"scenes-{split}",
     )
     return _World(corpus, scenes, descriptions)
+
+
+def _exhaustive_truth(scenes: list[Scene], descriptions: list[Description]) -> sparse.csr_array:
+    return TruthTable(scenes).matrix([description.facts for description in descriptions])
 
 
 def _to_tensor(picture: Image.Image) -> Float[Tensor, "3 height width"]:
