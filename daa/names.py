@@ -16,6 +16,8 @@ TIE_POLICIES = ("average", "competition", "ordinal", "expected")
 """Which ranks equal scores get, see `daa.ranks`."""
 HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 """Where a match among equal scores stands, see `daa.metrics.placement`."""
+RELEVANCE_FORMS = ("raw", "centred", "doubly_ranked")
+"""What of a relevance DAA ranks, see `daa.losses.daa_loss`."""
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 """Random views of training pictures, see `daa.datasets.transforms`."""
 CONTRASTIVE_LOSSES = {

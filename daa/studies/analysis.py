@@ -61,25 +61,21 @@ def query_blind_parts(
 
     Returns:
         ASP of the scores (`all`), of their mean over the queries (`query-blind part`) and of what is left without it
-        (`rest`); and the scores' `specific ASP`, that under relevance minus its mean over the queries, where one
-        ranking for all queries is worth no more than chance.
+        (`rest`).
 
     Raises:
         ValueError: for empty, non-finite or ill-shaped input.
 
     >>> scores = np.array([[2.0, 1.0], [4.0, 1.5]])  # the first caption first for both, by more for the second image
     >>> query_blind_parts(scores, np.eye(2), "i2t")
-    {'all': 0.75, 'query-blind part': 0.75, 'rest': 0.5, 'specific ASP': 0.75}
+    {'all': 0.75, 'query-blind part': 0.75, 'rest': 0.5}
 
     Source: ours, not the paper's; chapter *Baseline against DAA on scenes*.
     """
     axis = 0 if direction == "i2t" else 1
     shared = np.broadcast_to(scores.mean(axis, keepdims=True, dtype=np.float64), scores.shape)
-    specific = relevance - relevance.mean(axis, keepdims=True, dtype=np.float64)
-    judged = {
-        "all": (scores, relevance),
-        "query-blind part": (shared, relevance),
-        "rest": (scores - shared, relevance),
-        "specific ASP": (scores, specific),
+    ranked_by = {"all": scores, "query-blind part": shared, "rest": scores - shared}
+    return {
+        name: float(average_semantic_precision(part, relevance, direction=direction))
+        for name, part in ranked_by.items()
     }
-    return {name: float(average_semantic_precision(*pair, direction=direction)) for name, pair in judged.items()}

@@ -100,6 +100,8 @@ class LossConfig(Section):
     """What DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same."""
     relevance_ranks: Literal["soft", "exact"] = "soft"
     """How DAA ranks the relevance itself."""
+    relevance_form: Literal["raw", "centred", "doubly_ranked"] = "raw"
+    """What of the relevance DAA ranks, see `daa.losses.daa_loss`."""
     smooth_ap_weight: float = Field(default=0.0, ge=0)
     """Of Smooth-AP beside another loss."""
     kl_weight: float = Field(default=0.0, ge=0)

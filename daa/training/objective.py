@@ -62,7 +62,7 @@ class Objective(nn.Module):
         self.config = config
         self.contrastive = kind(**options)
         self.takes = {name: hint for name, hint in get_type_hints(self.contrastive.forward).items() if name != "return"}
-        self.daa = DAALoss(config.daa_temperature, relevance_ranks=config.relevance_ranks)  # type: ignore[arg-type]
+        self.daa = DAALoss(config.daa_temperature, config.relevance_ranks, config.relevance_form)
         self.smooth_ap = SmoothAPLoss(config.daa_temperature)
         parts = ("daa", "smooth_ap", "kl", "uniformity", "mmd", "diversity")
         self.weights = {part: weight for part in parts if (weight := getattr(config, f"{part}_weight"))}
