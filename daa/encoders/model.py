@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
+from daa.encoders.facts import FactsEncoder
 from daa.encoders.image import ConvSmall, FeatureEncoder, Regions, TorchvisionEncoder
 from daa.encoders.text import BagText, ConvText, GRUText, SentenceGRU, WordGRU
 from daa.encoders.vocabulary import Vocabulary
@@ -24,6 +25,7 @@ IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "torchvision": TorchvisionEncoder,
     "features": FeatureEncoder,
     "regions": Regions,
+    "facts": FactsEncoder,
 }
 """Image encoders by name: called with `embedding_dim` and options; map a batch of images to an `Embedding`."""
 

@@ -25,7 +25,7 @@ def uncertainty(images: Gaussian, captions: Gaussian, corpus: CaptionCorpus) -> 
     for modality, embedding in zip(MODALITIES, (images, captions), strict=True):
         log_var = embedding.log_var.double().mean(dim=1).numpy()
         rho = None
-        if corpus.positives is not None and np.ptp(log_var) > 0:
+        if corpus.has_exhaustive_truth and np.ptp(log_var) > 0:
             rho = float(spearmanr(log_var, ambiguity(corpus)[modality]).statistic)
         result[modality] = {"mean_log_var": float(log_var.mean()), "spearman_ambiguity": rho}
     return result
@@ -37,7 +37,7 @@ def ambiguity(corpus: CaptionCorpus) -> dict[str, np.ndarray]:
     Raises:
         ValueError: if the corpus knows no exhaustive truth.
     """
-    if corpus.positives is None:
+    if not corpus.has_exhaustive_truth:
         raise ValueError(f"corpus: expected an exhaustive truth (positives), but {corpus.name} has none")
     return {
         "images": np.asarray(corpus.positives.sum(axis=1)).ravel(),
