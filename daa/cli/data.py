@@ -195,7 +195,7 @@ def features(
         list[str] | None, typer.Argument(help="Changes to it, such as `data.train_images=1000`.")
     ] = None,
     dtype: Annotated[str, Option(help="`float16`, or `float32` for twice the size and no rounding.")] = "float16",
-    batch_size: Annotated[int, Option(min=1, help="Images at a time.")] = 32,
+    batch_size: Annotated[int, Option(min=1, help="Images at a time; few are faster on a CPU.")] = 8,
     quiet: Quiet = False,
 ) -> None:
     """Keep what a frozen image encoder makes of the pictures, so that training opens none of them any more.
