@@ -52,9 +52,9 @@ class Truth:
                     raise ValueError(f"judged: expected all positives among the judged pairs, got others in {name}")
             object.__setattr__(self, "judged", judged)
         for direction, counts in self.outside.items():
-            if np.shape(counts) != (self.direction(direction).shape[0],):
+            if np.shape(counts) != (self.positives_of(direction).shape[0],):
                 raise ValueError(
-                    f"outside[{direction!r}]: expected one count a query, {self.direction(direction).shape[0]}, "
+                    f"outside[{direction!r}]: expected one count a query, {self.positives_of(direction).shape[0]}, "
                     f"got shape {np.shape(counts)}"
                 )
 
@@ -78,7 +78,7 @@ class Truth:
         i2t, t2i = matches.multiply(open_[0][:, None]), matches.multiply(open_[1][None])
         return cls(i2t, t2i, judged=judged)
 
-    def direction(self, direction: str) -> sparse.csr_array:
+    def positives_of(self, direction: str) -> sparse.csr_array:
         """Positives [queries, candidates]: images x captions for `"i2t"`, captions x images for `"t2i"`."""
         if direction == "i2t":
             return self.i2t
@@ -86,9 +86,15 @@ class Truth:
             return sparse.csr_array(self.t2i.T)
         raise ValueError(f'direction: expected "i2t" or "t2i", got {direction!r}')
 
+    def judged_of(self, direction: str) -> sparse.csr_array | None:
+        """The judged pairs [queries, candidates], as `positives_of`; None where what is not positive is no match."""
+        if self.judged is None or direction == "i2t":
+            return self.judged
+        return sparse.csr_array(self.judged.T)
+
     def n_positives(self, direction: str) -> np.ndarray:
         """R of each query: its positives among the candidates, and those known outside of them."""
-        n_inside = np.diff(self.direction(direction).indptr).astype(np.int64)
+        n_inside = np.diff(self.positives_of(direction).indptr).astype(np.int64)
         return n_inside + np.asarray(self.outside.get(direction, 0), dtype=np.int64)
 
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:

@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daa.embeddings import EPS, Gaussian, LocalFeatures
-from daa.encoders.heads import GaussianHead, make_head
-from daa.encoders.pooling import ProjectedMean
+from daa.encoders.heads import GaussianHead, make_head, mean_over_places
 from daa.encoders.pretrained import PretrainedEncoder, load_state, pretrained_wanted, torchvision_weights
 
 
@@ -44,7 +43,7 @@ class ConvSmall(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Gaussian:
         x = self.body((images - 0.5).mul(4.0).contiguous(memory_format=torch.channels_last))
-        x = nn.functional.adaptive_avg_pool2d(x, self.grid) if x.shape[-1] != self.grid else x
+        x = F.adaptive_avg_pool2d(x, self.grid) if x.shape[-1] != self.grid else x
         local = x.flatten(2).transpose(1, 2)
         return self.head(local, local.flatten(1))
 
@@ -65,6 +64,7 @@ class TorchvisionEncoder(PretrainedEncoder):
         batch_norm: in the trained network, "train" normalises by each batch, "frozen" by the statistics that came with
             the weights, so that an image's embedding does not depend on its batch.
         pool: the head sees one place, the mean of all of them.
+        hidden, dropout: with `hidden` above 0, each place goes through a `ResidualBlock` of these first.
 
     Raises:
         ValueError: an unknown name.
@@ -89,6 +89,8 @@ class TorchvisionEncoder(PretrainedEncoder):
         k: int = 1,
         batch_norm: str = "train",
         pool: bool = False,
+        hidden: int = 0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if batch_norm not in ("train", "frozen"):
@@ -96,7 +98,7 @@ class TorchvisionEncoder(PretrainedEncoder):
         layers, features = self.layers(backbone, weights)
         self.body = layers.to(memory_format=torch.channels_last)
         self.fixed_statistics = batch_norm == "frozen"
-        self.head = image_head(head, features, embedding_dim, k, log_var_init)
+        self.head = image_head(head, features, embedding_dim, k, log_var_init, hidden, dropout)
         self.pool = pool
         self.register_buffer("center", torch.tensor(self.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor(self.std).view(3, 1, 1), persistent=False)
@@ -123,9 +125,6 @@ class TorchvisionEncoder(PretrainedEncoder):
         return self.head(self.body_features(images))
 
 
-ResNet = TorchvisionEncoder
-
-
 class FeatureEncoder(nn.Module):
     """A head on features made before: what `body_features` of a frozen network gave, or the regions of a detector.
 
@@ -134,7 +133,7 @@ class FeatureEncoder(nn.Module):
     Args:
         embedding_dim: size of the embedding.
         features: size of a feature.
-        log_var_init, head, k: see `TorchvisionEncoder`.
+        log_var_init, head, k, hidden, dropout: see `TorchvisionEncoder`.
 
     >>> FeatureEncoder(embedding_dim=16, features=32, head="pcme")(torch.rand(3, 49, 32)).mean.shape
     torch.Size([3, 16])
@@ -147,10 +146,12 @@ class FeatureEncoder(nn.Module):
         log_var_init: float | None = None,
         head: str = "gaussian",
         k: int = 1,
+        hidden: int = 0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.features = features
-        self.head = image_head(head, features, embedding_dim, k, log_var_init)
+        self.head = image_head(head, features, embedding_dim, k, log_var_init, hidden, dropout)
 
     def forward(self, images: Float[Tensor, "batch places features"]) -> Any:
         if images.shape[-1] != self.features:
@@ -158,10 +159,93 @@ class FeatureEncoder(nn.Module):
         return self.head(images)
 
 
-def image_head(head: str, features: int, embedding_dim: int, k: int, log_var_init: float | None) -> nn.Module:
+class Regions(nn.Module):
+    """Each region by itself: x -> l2(W x + b), from precomputed features such as those of SCAN.
+
+    Args:
+        embedding_dim: size of a region's vector.
+        features: size of a region's precomputed feature.
+
+    >>> Regions(embedding_dim=8, features=4)(torch.rand(2, 36, 4)).features.shape
+    torch.Size([2, 36, 8])
+
+    Source: SGRAF (Diao et al., AAAI 2021), section 3.1, after SCAN (Lee et al., ECCV 2018).
+    """
+
+    def __init__(self, embedding_dim: int = 1024, features: int = 2048) -> None:
+        super().__init__()
+        self.project = nn.Linear(features, embedding_dim)
+        nn.init.xavier_uniform_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, images: Float[Tensor, "images regions features"]) -> LocalFeatures:
+        local = F.normalize(self.project(images), dim=-1, eps=EPS)
+        return LocalFeatures(local, torch.ones(local.shape[:2], dtype=torch.bool, device=local.device))
+
+
+class ProjectedMean(nn.Module):
+    """W m + b of the mean m over places: a convolutional network's average pooling and a linear layer.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary.
+        unit: give m the length 1 first, as VSE++ does.
+    """
+
+    def __init__(self, features: int, embedding_dim: int, unit: bool = False) -> None:
+        super().__init__()
+        self.unit = unit
+        self.project = nn.Linear(features, embedding_dim)
+        if unit:
+            nn.init.xavier_uniform_(self.project.weight)
+            nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        mean = mean_over_places(x, mask)
+        return self.project(F.normalize(mean, dim=-1) if self.unit else mean)
+
+
+class ResidualBlock(nn.Module):
+    """x + W2 dropout(relu(W1 dropout(x))), W2 from 0: what a linear head cannot make of features that stay as they are.
+
+    Args:
+        features: size of x.
+        hidden: size of the layer between.
+        dropout: share of the numbers that training sets to 0 before each of the two layers.
+
+    >>> x = torch.rand(3, 49, 8)
+    >>> bool((ResidualBlock(8, 16, 0.1).eval()(x) == x).all())  # at the start
+    True
+    """
+
+    def __init__(self, features: int, hidden: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(features, hidden), nn.Linear(hidden, features)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        return x + self.second(self.dropout(F.relu(self.first(self.dropout(x)))))
+
+
+def image_head(
+    head: str,
+    features: int,
+    embedding_dim: int,
+    k: int,
+    log_var_init: float | None,
+    hidden: int = 0,
+    dropout: float = 0.0,
+) -> nn.Module:
     """A head on the places of an image; their mean and a linear layer sum up the whole."""
     project = partial(ProjectedMean, features, embedding_dim)
-    return make_head(head, features, embedding_dim, k, log_var_init, partial(project, head == "point"), project)
+    made = make_head(head, features, embedding_dim, k, log_var_init, partial(project, head == "point"), project)
+    if dropout and not hidden:
+        raise ValueError(f"dropout: expected 0 without a hidden layer, got {dropout}; set hidden, such as 1024")
+    return nn.Sequential(ResidualBlock(features, hidden, dropout), made) if hidden else made
 
 
 def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, int]:
@@ -187,27 +271,3 @@ def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, i
     size = parts["avgpool"].output_size
     places = math.prod(size) if isinstance(size, tuple) else size**2
     return layers, linear.in_features // places
-
-
-class Regions(nn.Module):
-    """Each region by itself: x -> l2(W x + b), from precomputed features such as those of SCAN.
-
-    Args:
-        embedding_dim: size of a region's vector.
-        features: size of a region's precomputed feature.
-
-    >>> Regions(embedding_dim=8, features=4)(torch.rand(2, 36, 4)).features.shape
-    torch.Size([2, 36, 8])
-
-    Source: SGRAF (Diao et al., AAAI 2021), section 3.1, after SCAN (Lee et al., ECCV 2018).
-    """
-
-    def __init__(self, embedding_dim: int = 1024, features: int = 2048) -> None:
-        super().__init__()
-        self.project = nn.Linear(features, embedding_dim)
-        nn.init.xavier_uniform_(self.project.weight)
-        nn.init.zeros_(self.project.bias)
-
-    def forward(self, images: Float[Tensor, "images regions features"]) -> LocalFeatures:
-        local = F.normalize(self.project(images), dim=-1, eps=EPS)
-        return LocalFeatures(local, torch.ones(local.shape[:2], dtype=torch.bool, device=local.device))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from daa.metrics.inputs import DIRECTIONS
+from daa.names import DIRECTIONS
 
 UNITS = {"i2t": "images", "t2i": "captions"}
 WOODRUFF_Z = 1.959964  # the width of the 95 % interval gives the standard error of a median
@@ -67,6 +67,21 @@ def sample_note(sampled: Mapping[str, Any]) -> str:
         f"Estimated from queries drawn at random, {' and '.join(drawn)}, each against all candidates; "
         f"±: standard error of that, with finite-population correction."
     )
+
+
+def notes(settings: Mapping[str, Any]) -> str:
+    """What the foot of a table says of how its numbers were made.
+
+    >>> notes({"among_judged": ["crowd (judged)"]})
+    'By crowd (judged), a query ranks only the candidates judged for it, and does not count if all of them match.'
+    """
+    said = [sample_note(settings["sampled"])] if "sampled" in settings else []
+    if judged := settings.get("among_judged"):
+        said.append(
+            f"By {' and '.join(judged)}, a query ranks only the candidates judged for it, and does not count if all of "
+            f"them match."
+        )
+    return " ".join(said)
 
 
 def standard_error(values: np.ndarray, n_population: int, median: bool = False) -> float:
