@@ -161,6 +161,6 @@ def test_a_report_says_which_truths_rank_judged_pairs_only(tmp_path):
         1, 1,
     ]  # fmt: skip
     report.to_json(tmp_path / "r.json")
-    for one in (report, Report.from_json(tmp_path / "r.json"), compare([report, report])):
+    for one in (report, Report.from_json(tmp_path / "r.json"), compare([report, replace(report, name="other")])):
         assert "By crowd (judged), a query ranks only the candidates judged for it" in one.table.footnote
     assert "among_judged" not in evaluate(scores, replace(corpus, truths={})).settings
