@@ -19,11 +19,11 @@ HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 """Random views of training pictures, see `daa.datasets.transforms`."""
 CONTRASTIVE_LOSSES = {
-    "soft-contrastive": "daa.losses.contrastive:SoftContrastiveLoss",
-    "closed-form": "daa.losses.contrastive:ClosedFormContrastiveLoss",
-    "infonce": "daa.losses.contrastive:InfoNCELoss",
-    "triplet": "daa.losses.triplet:TripletLoss",
-    "smooth-ap": "daa.losses.smooth_ap:SmoothAPLoss",
+    "soft-contrastive": "daa.losses.pairs:SoftContrastiveLoss",
+    "closed-form": "daa.losses.pairs:ClosedFormContrastiveLoss",
+    "infonce": "daa.losses.pairs:InfoNCELoss",
+    "triplet": "daa.losses.pairs:TripletLoss",
+    "smooth-ap": "daa.losses.ranking:SmoothAPLoss",
 }
 """What `loss.kind` of a configuration may be, and where its module is. Its constructor's arguments are `loss.options`;
 its `forward` names what it takes of a batch: `scores`, `positives`, `relevance`, `images`, `captions`, `generator`."""
