@@ -154,7 +154,7 @@ def write_truths(path: Path, corpus: CaptionCorpus) -> None:
     if corpus.labels is not None:
         arrays |= {"labels": corpus.labels, "label_names": np.array(corpus.label_names, dtype=str)}
     with atomic_write(path) as aside, open(aside, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # allow_pickle is none of them
 
 
 def with_truths(corpus: CaptionCorpus, path: Path) -> CaptionCorpus:
