@@ -6,7 +6,8 @@ python tools/measure_flickr8k.py FEATURES [SEEDS] [CONFIG]      a minute or so a
 CONFIG, by default flickr8k-infonce, was chosen on the validation split; the test split is looked at once a run. A run
 takes one thread. Beside the metrics of every truth, with bootstrap intervals over images, there is what becomes of
 those captions that people (crowd or experts) found to fit further photos: how often their own photo comes first, and
-how often one that people accept. Finished runs are kept in runs/measure-flickr8k; the file is written after each.
+how often one that people accept; and what a random ranking has of all that, in closed form. Finished runs are kept in
+runs/measure-flickr8k; the file is written after each.
 """
 
 from __future__ import annotations
@@ -47,10 +48,14 @@ def config_of(features: str, name: str) -> Config:
     )
 
 
+def accepted_photos(corpus: CaptionCorpus) -> np.ndarray:
+    """Boolean [images, captions]: a caption's own photo, and those that the crowd or the experts accept for it."""
+    return corpus.truths["crowd"].i2t.toarray() | corpus.truths["expert"].i2t.toarray()
+
+
 def by_people(scores: np.ndarray, corpus: CaptionCorpus) -> dict[str, Any]:
     """Of the captions that people found to fit further photos: which photo comes first."""
-    own = corpus.annotated.toarray()
-    accepted = own | corpus.truths["crowd"].i2t.toarray() | corpus.truths["expert"].i2t.toarray()
+    own, accepted = corpus.annotated.toarray(), accepted_photos(corpus)
     captions = np.flatnonzero(accepted.sum(axis=0) > 1)
     first = scores[:, captions].argmax(axis=0)
     shares = {"own photo first": own[first, captions], "an accepted photo first": accepted[first, captions]}
@@ -66,17 +71,32 @@ def measure(config: Config, folder: Path, data: Any, test: Any) -> dict[str, Any
     model, _ = load_run(folder)
     scores = score_dataset(model, test)
     report = evaluate(scores, test.corpus, graded=False).with_intervals()
+    trained = json.loads((folder / "run.json").read_text(encoding="utf-8"))["provenance"]
     cpu = json.loads((folder / "cpu.json").read_text(encoding="utf-8")) if (folder / "cpu.json").exists() else {}
     keep = ("metric", "truth", "direction", "value", "low", "high", "n_queries")
     return {
         "seed": config.train.seed,
         "cpu_seconds": cpu.get("seconds"),
         "validation": record["best"],
+        "trained": {key: trained.get(key) for key in ("commit", "hardware")},
         "by_people": by_people(np.asarray(scores), test.corpus),
         "measurements": [
             {key: getattr(one, key) for key in keep} for one in report.measurements if one.metric in METRICS
         ],
     }
+
+
+def random_ranking(corpus: CaptionCorpus) -> dict[str, Any]:
+    """What the mean over all rankings has: scores that are all equal, whose ties count by their expectation."""
+    report = evaluate(np.zeros((corpus.n_images, corpus.n_captions), np.float32), corpus, graded=False)
+    numbers = [one for one in report.measurements if one.metric in METRICS]
+    keep = ("metric", "truth", "direction", "value")
+    several = accepted_photos(corpus).sum(axis=0)
+    first = {
+        "own photo first": 1 / corpus.n_images,
+        "an accepted photo first": several[several > 1].mean() / corpus.n_images,
+    }
+    return {"by_people": first, "measurements": [{key: getattr(one, key) for key in keep} for one in numbers]}
 
 
 def over_seeds(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -103,6 +123,7 @@ def main(features: str, n_seeds: int = 10, name: str = "flickr8k-infonce") -> No
     if "crowd" not in test.corpus.truths:
         sys.exit(f"{features}: expected features with the judgements beside them; make them again\n\n{__doc__}")
     runs: list[dict[str, Any]] = []
+    random = random_ranking(test.corpus)
     for seed in range(n_seeds):
         config = first.with_(train={"seed": seed})
         runs.append(measure(config, ROOT / "runs" / "measure-flickr8k" / name / f"seed-{seed}", data, test))
@@ -111,6 +132,7 @@ def main(features: str, n_seeds: int = 10, name: str = "flickr8k-infonce") -> No
             "what": "test split of Flickr8k (Hodosh, Young and Hockenmaier, JAIR 47, 2013): 1,000 photos",
             "caveat": CAVEAT,
             "over_seeds": over_seeds(runs),
+            "random": random,
             "cpu_seconds": {"mean": float(np.mean(cpu)), "threads": 1, "n": len(cpu)} if cpu else None,
             "runs": runs,
             "config": {**first.to_dict(), "data": first.to_dict()["data"] | {"root": "FEATURES"}},
