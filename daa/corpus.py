@@ -24,11 +24,15 @@ class Truth:
             Defaults to `i2t`.
         outside: by direction, how many positives of each query are known that are not among the candidates. No ranking
             can find them, yet they count in the query's R, as in the `eccv_caption` package. None by default.
+        judged: boolean [images, captions], the pairs that somebody judged: only these are ranked, the others are taken
+            out of every ranking. By default all of them, so that whatever is not positive counts as no match. See
+            `among_judged`.
     """
 
     i2t: Any
     t2i: Any = None
     outside: Mapping[str, Any] = field(default_factory=dict)
+    judged: Any = None
 
     def __post_init__(self) -> None:
         i2t = _as_bool_csr(self.i2t, "i2t")
@@ -37,12 +41,42 @@ class Truth:
             raise ValueError(f"t2i: expected the [images, captions] shape of i2t, {i2t.shape}, got {t2i.shape}")
         object.__setattr__(self, "i2t", i2t)
         object.__setattr__(self, "t2i", t2i)
+        if self.judged is not None:
+            judged = _as_bool_csr(self.judged, "judged")
+            if judged.shape != i2t.shape:
+                raise ValueError(
+                    f"judged: expected the [images, captions] shape of i2t, {i2t.shape}, got {judged.shape}"
+                )
+            for name, positives in (("i2t", i2t), ("t2i", t2i)):
+                if (positives > judged).nnz:
+                    raise ValueError(f"judged: expected all positives among the judged pairs, got others in {name}")
+            object.__setattr__(self, "judged", judged)
         for direction, counts in self.outside.items():
             if np.shape(counts) != (self.positives_of(direction).shape[0],):
                 raise ValueError(
                     f"outside[{direction!r}]: expected one count a query, {self.positives_of(direction).shape[0]}, "
                     f"got shape {np.shape(counts)}"
                 )
+
+    @classmethod
+    def among_judged(cls, positives: Any, judged: Any) -> Truth:
+        """What matches among the pairs that were judged, each query ranking only the candidates judged for it.
+
+        Such are the condensed lists of Sakai (SIGIR 2007): where nobody looked, nothing is assumed. A query whose
+        judged candidates all match says nothing of a ranking and is not evaluated.
+
+        Args:
+            positives: boolean [images, captions], the pairs that match.
+            judged: boolean [images, captions], the pairs that somebody judged, those that match among them.
+
+        >>> truth = Truth.among_judged([[True, False], [False, True]], [[True, True], [False, True]])
+        >>> truth.n_positives("i2t").tolist(), truth.n_positives("t2i").tolist()
+        ([1, 0], [0, 1])
+        """
+        matches, judged = _as_bool_csr(positives, "positives"), _as_bool_csr(judged, "judged")
+        open_ = [judged.sum(axis) > matches.sum(axis) for axis in (1, 0)]
+        i2t, t2i = matches.multiply(open_[0][:, None]), matches.multiply(open_[1][None])
+        return cls(i2t, t2i, judged=judged)
 
     def positives_of(self, direction: str) -> sparse.csr_array:
         """Positives [queries, candidates]: images x captions for `"i2t"`, captions x images for `"t2i"`."""
@@ -52,6 +86,12 @@ class Truth:
             return sparse.csr_array(self.t2i.T)
         raise ValueError(f'direction: expected "i2t" or "t2i", got {direction!r}')
 
+    def judged_of(self, direction: str) -> sparse.csr_array | None:
+        """The judged pairs [queries, candidates], as `positives_of`; None where what is not positive is no match."""
+        if self.judged is None or direction == "i2t":
+            return self.judged
+        return sparse.csr_array(self.judged.T)
+
     def n_positives(self, direction: str) -> np.ndarray:
         """R of each query: its positives among the candidates, and those known outside of them."""
         n_inside = np.diff(self.positives_of(direction).indptr).astype(np.int64)
@@ -59,7 +99,8 @@ class Truth:
 
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:
         """The truth among some images and some captions; what is left out no longer counts in any R."""
-        return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions])
+        judged = None if self.judged is None else self.judged[images][:, captions]
+        return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions], judged=judged)
 
 
 class CaptionsByImage(NamedTuple):

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 RELEVANCES = ("tfidf", "cider-d", "cider", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l", "meteor")
 """What `daa.relevance.relevance_by_name` makes, beside `sentence:FOLDER` and sums."""
-CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "cub", "precomputed")
+CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "flickr8k", "cub", "precomputed")
 """What `daa.datasets.load_corpus` reads."""
 
 DIRECTIONS = ("i2t", "t2i")

@@ -44,11 +44,12 @@ def evaluate(
 ) -> Report:
     """Every metric of a similarity matrix, both directions, each row ranked once.
 
-    Against every truth the corpus knows: R@1, R@5, R@10 and their sum, mAP@R, R-Precision, median and mean rank of the
-    first match. By the object categories of the images, if the corpus knows them: PMRP. Against every relevance: ASP,
-    and if `graded` also QASP (see `query_specific_asp`; of all queries and up to 2^28 pairs only), ASP corrected for
-    chance, ASP@100, NCS@10 (each query's own captions left out), NDCG@10 and Kendall's tau among the top 100; NCS and
-    NDCG need a relevance that is never negative. And every metric that was
+    Against every truth the corpus knows (among judged pairs only, where it says which were): R@1, R@5, R@10 and their
+    sum, mAP@R, R-Precision, median and mean rank of the first match. By the object categories of the images, if the
+    corpus knows them: PMRP. Against every relevance: ASP, and if `graded` also QASP (see `query_specific_asp`; of all
+    queries and up to 2^28 pairs only), ASP corrected for chance, ASP@100, NCS@10 (each query's own captions left out),
+    NDCG@10 and Kendall's tau among the top 100; NCS and NDCG need a relevance that is never negative. And every metric
+    that was
     declared by `daa.metrics.metric.standard` since.
 
     Args:
@@ -112,12 +113,14 @@ def evaluate(
             measurements += _fold_measurements(matrix, corpus, by_relevance, fold_size, options)
     evaluated = {direction: sample.get(direction, np.arange(n)) for direction, n in n_queries.items()}
     sampled = {"sampled": describe_sample(n_queries, sample, seed)} if sample else {}
+    judged = [key for key, truth in corpus.all_truths().items() if truth.judged is not None]
+    among_judged = {"among_judged": judged} if judged else {}
     return Report(
         name=name,
         corpus=corpus.name,
         n_images=corpus.n_images,
         n_captions=corpus.n_captions,
-        settings={"asp_ties": asp_ties, "hit_ties": hit_ties, **sampled},
+        settings={"asp_ties": asp_ties, "hit_ties": hit_ties, **sampled, **among_judged},
         measurements=tuple(measurements),
         per_query=values,
         image_of_query={"i2t": evaluated["i2t"], "t2i": corpus.image_of_caption[evaluated["t2i"]]},

@@ -13,7 +13,7 @@ import pandas as pd
 from rich.table import Table
 
 from daa.evaluation import tables
-from daa.evaluation.sampling import sample_note
+from daa.evaluation.sampling import notes
 from daa.evaluation.statistics import bootstrap, check_per_query
 from daa.evaluation.tables import Measurement
 from daa.files import write_json
@@ -31,7 +31,7 @@ class Report:
         per_query: per-query values by direction and (metric, truth), for statistics; not kept in JSON.
         image_of_query: by direction the image that each query shows or describes; not kept in JSON.
         queries: by direction which queries the per-query values are of; not kept in JSON.
-        settings: the tie policies, and how queries were sampled and intervals made.
+        settings: the tie policies, how queries were sampled and intervals made, which truths rank judged pairs only.
         provenance: what made the numbers, if whoever ran the evaluation noted it.
     """
 
@@ -156,11 +156,10 @@ class Report:
     @property
     def table(self) -> tables.TextTable:
         """With floors if they were measured; with intervals in their place if there are any."""
-        note = sample_note(self.settings["sampled"]) if "sampled" in self.settings else ""
         title = f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
         if self.has_floors and "intervals" not in self.settings:
-            return tables.floors_table(title, self.measurements)
-        return tables.report_table(title, self.measurements, note)
+            return tables.floors_table(title, self.measurements, notes(self.settings))
+        return tables.report_table(title, self.measurements, notes(self.settings))
 
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""

@@ -192,8 +192,8 @@ def report_table(title: str, measurements: Iterable[Measurement], note: str = ""
     return TextTable(title, header, rows, 3, footnote).without_needless_gallery()
 
 
-def floors_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
-    """One row a metric, truth and direction: the value, what rankings that ignore the query get, and what is above."""
+def floors_table(title: str, measurements: Iterable[Measurement], note: str = "") -> TextTable:
+    """One row a metric, truth and direction: value, what rankings that ignore the query get, what is above; a note."""
     several = list(measurements)
     rows = []
     for one in sorted(several, key=order(several)):
@@ -202,7 +202,7 @@ def floors_table(title: str, measurements: Iterable[Measurement]) -> TextTable:
         above = "" if one.above_floor is None else _short(f"{100 * one.above_floor:.1f}")
         rows.append([one.gallery, one.truth, f"{one.metric} {one.direction}", *values, above])
     header = ("gallery", "judged by", "metric", "value", "random", "mean", "blind", "above")
-    return TextTable(title, header, rows, 3, f"{UNITS_NOTE} {FLOORS_NOTE}").without_needless_gallery()
+    return TextTable(title, header, rows, 3, f"{UNITS_NOTE} {FLOORS_NOTE} {note}".strip()).without_needless_gallery()
 
 
 def _short(text: str) -> str:
