@@ -25,6 +25,6 @@ from .relevance import OverlapRelevance as OverlapRelevance
 from .relevance import SentenceRelevance as SentenceRelevance
 from .relevance import TfidfRelevance as TfidfRelevance
 from .relevance import relevance_by_name as relevance_by_name
-from .training.load import load_config as load_config
+from .training.config import load_config as load_config
 
 __version__: str

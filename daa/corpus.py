@@ -38,13 +38,13 @@ class Truth:
         object.__setattr__(self, "i2t", i2t)
         object.__setattr__(self, "t2i", t2i)
         for direction, counts in self.outside.items():
-            if np.shape(counts) != (self.direction(direction).shape[0],):
+            if np.shape(counts) != (self.positives_of(direction).shape[0],):
                 raise ValueError(
-                    f"outside[{direction!r}]: expected one count a query, {self.direction(direction).shape[0]}, "
+                    f"outside[{direction!r}]: expected one count a query, {self.positives_of(direction).shape[0]}, "
                     f"got shape {np.shape(counts)}"
                 )
 
-    def direction(self, direction: str) -> sparse.csr_array:
+    def positives_of(self, direction: str) -> sparse.csr_array:
         """Positives [queries, candidates]: images x captions for `"i2t"`, captions x images for `"t2i"`."""
         if direction == "i2t":
             return self.i2t
@@ -54,7 +54,7 @@ class Truth:
 
     def n_positives(self, direction: str) -> np.ndarray:
         """R of each query: its positives among the candidates, and those known outside of them."""
-        n_inside = np.diff(self.direction(direction).indptr).astype(np.int64)
+        n_inside = np.diff(self.positives_of(direction).indptr).astype(np.int64)
         return n_inside + np.asarray(self.outside.get(direction, 0), dtype=np.int64)
 
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:

@@ -18,6 +18,15 @@ HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 """Where a match among equal scores stands, see `daa.metrics.placement`."""
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 """Random views of training pictures, see `daa.datasets.transforms`."""
+CONTRASTIVE_LOSSES = {
+    "soft-contrastive": "daa.losses.contrastive:SoftContrastiveLoss",
+    "closed-form": "daa.losses.contrastive:ClosedFormContrastiveLoss",
+    "infonce": "daa.losses.contrastive:InfoNCELoss",
+    "triplet": "daa.losses.triplet:TripletLoss",
+    "smooth-ap": "daa.losses.smooth_ap:SmoothAPLoss",
+}
+"""What `loss.kind` of a configuration may be, and where its module is. Its constructor's arguments are `loss.options`;
+its `forward` names what it takes of a batch: `scores`, `positives`, `relevance`, `images`, `captions`, `generator`."""
 
 
 def closest(name: str, known: Collection[str], cutoff: float = 0.5) -> str:

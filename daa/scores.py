@@ -29,13 +29,14 @@ def read_matrix(path: str | PathLike, key: str | None = None, argument: str = "s
     """
     file = check_matrix_file(path, argument)
     readers = {
-        ".npy": _read_npy,
         ".npz": _read_npz,
         ".safetensors": _read_safetensors,
         ".pt": _read_pt,
         ".pth": _read_pt,
     }
     try:
+        if file.suffix.lower() == ".npy":
+            return np.load(file, mmap_mode="r", allow_pickle=False)
         return readers[file.suffix.lower()](file, key)
     except _NoSuchArray as error:
         raise ValueError(f"{argument}: {file} {error}") from None
@@ -79,10 +80,6 @@ def _pick(names: list[str], key: str | None) -> str:
         wanted = "which array is not said" if key is None else f"no array {key!r}"
         raise _NoSuchArray(f"holds {', '.join(names)}, and {wanted}; name one with the key option")
     return key
-
-
-def _read_npy(file: Path, key: str | None) -> np.ndarray:
-    return np.load(file, mmap_mode="r", allow_pickle=False)
 
 
 def _read_npz(file: Path, key: str | None) -> np.ndarray:

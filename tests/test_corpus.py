@@ -51,8 +51,8 @@ def test_truths_are_listed_with_the_annotation_first():
 
 def test_the_two_directions_of_a_truth_may_differ():
     truth = Truth(np.array([[1, 0, 0]]), np.array([[0, 1, 1]]))
-    assert truth.direction("i2t").toarray().tolist() == [[True, False, False]]
-    assert truth.direction("t2i").toarray().tolist() == [[False], [True], [True]]
+    assert truth.positives_of("i2t").toarray().tolist() == [[True, False, False]]
+    assert truth.positives_of("t2i").toarray().tolist() == [[False], [True], [True]]
 
 
 def test_explicit_zeros_are_no_positives():
@@ -116,4 +116,4 @@ def test_bad_selections_and_folds_are_refused():
     with pytest.raises(ValueError, match="divisor of the corpus's 3 images, got 2"):
         next(corpus().folds(2))
     with pytest.raises(ValueError, match='expected "i2t" or "t2i"'):
-        Truth(np.eye(2)).direction("both")
+        Truth(np.eye(2)).positives_of("both")

@@ -33,8 +33,8 @@ from daa.evaluation.statistics import draws, image_sums, interval
 from daa.files import atomic_write, provenance, write_json
 from daa.metrics import map_at_r, r_precision, recall_at_k
 from daa.metrics.asp import _mean_ratio
-from daa.metrics.inputs import Positives
 from daa.metrics.placement import Placement, average_precision_at_r, hit_probability, place, precision_at_r
+from daa.metrics.truth import Positives
 from daa.ranks import tie_ranges
 from daa.relevance import MeteorRelevance, Relevance, SentenceRelevance, relevance_by_name
 
@@ -161,7 +161,7 @@ def measure_block(
 ) -> Arrays:
     """Per-query values of a block, by `<quantity>/<relevance>/<truth>`, `<asp>/<a>/<b>` and so on."""
     names = list(relevances)
-    own = truths["annotated"].direction(direction)[start:stop]
+    own = truths["annotated"].positives_of(direction)[start:stop]
     query, candidate = np.repeat(np.arange(stop - start), np.diff(own.indptr)), own.indices
     caption = candidate if direction == "i2t" else query + start
     positives = {name: Positives.of(truth, direction).rows(slice(start, stop)) for name, truth in truths.items()}
@@ -194,7 +194,7 @@ def measure_block(
 def small_galleries(truth: Truth, annotated: Truth, direction: str) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Random queries, each with its positives and random others, own ones left out: query, candidates, positive."""
     rng = np.random.default_rng(SEED)
-    matrix, own = truth.direction(direction), annotated.direction(direction)
+    matrix, own = truth.positives_of(direction), annotated.positives_of(direction)
     queries = rng.choice(np.flatnonzero(np.diff(matrix.indptr)), METEOR_QUERIES, replace=False)
     for query in np.sort(queries).tolist():
         matches = matrix[[query]].indices
@@ -308,8 +308,8 @@ def main(model: Path) -> None:
             "truths": {
                 name: {
                     direction: {
-                        "queries": int((np.diff(truth.direction(direction).indptr) > 0).sum()),
-                        "positives": int(truth.direction(direction).nnz),
+                        "queries": int((np.diff(truth.positives_of(direction).indptr) > 0).sum()),
+                        "positives": int(truth.positives_of(direction).nnz),
                     }
                     for direction in DIRECTIONS
                 }

@@ -28,7 +28,7 @@ from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
 from daa.files import atomic_write, provenance, write_json
 from daa.metrics import map_at_r
-from daa.metrics.inputs import DIRECTIONS
+from daa.names import DIRECTIONS
 from daa.relevance import TfidfRelevance
 from daa.similarity import cosine_similarity
 from daa.studies import MODALITIES, load_embeddings, query_blind_parts
@@ -81,7 +81,7 @@ def rank_quantities(scores: np.ndarray, corpus: CaptionCorpus) -> dict[str, np.n
         ap = map_at_r(scores, corpus.positives, direction=direction, reduction="none")
         result[f"{direction}/ap"] = np.asarray(ap, dtype=np.float16)
         for name, truth in corpus.all_truths().items():
-            positives = truth.direction(direction).toarray()
+            positives = truth.positives_of(direction).toarray()
             result[f"{direction}/found/{name}"] = found(by_query, positives, depths(by_query.shape[1])).astype("f4")
     return result
 

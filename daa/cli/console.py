@@ -82,23 +82,18 @@ def takes(options: type[OptionsT]) -> Callable[[Callable[[OptionsT], None]], Cal
     return decorate
 
 
-def show(result: Any) -> None:
-    """Print a table, or what is one by `__rich__`: with fewer lines around it if the terminal is narrow."""
-    table: Table = result if isinstance(result, Table) else result.__rich__()
+def show(table: Table) -> None:
+    """Print a table, with fewer lines around it if the terminal is narrow."""
     console = Console()
     title, caption = table.title, table.caption
     table.title = table.caption = None
-    if console.is_terminal and _width(table) > console.width:
+    unbroken = Console(width=10_000)  # in which nothing of a table is broken
+    if console.is_terminal and unbroken.measure(table).maximum > console.width:
         table.box, table.padding, table.pad_edge = box.SIMPLE_HEAD, (0, 1, 0, 0), False
-    width = _width(table)
+    width = unbroken.measure(table).maximum
     prose = min(max(width, PROSE), console.width) if console.is_terminal else max(width, PROSE)
     if title:
         console.print(title, style="bold", width=prose)
     Console(width=max(width, console.width)).print(table)
     if caption:
         console.print(caption, style="dim", width=prose)
-
-
-def _width(table: Table) -> int:
-    """The columns that the table takes if nothing in it is broken."""
-    return Console(width=10_000).measure(table).maximum

@@ -195,7 +195,7 @@ def features(
     from rich.progress import Progress
 
     from daa.files import atomic_write, check_writable
-    from daa.training.load import load_config, save_config
+    from daa.training.config import load_config, save_config
 
     console = Console(soft_wrap=True)
     notes = Console(stderr=True)

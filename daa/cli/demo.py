@@ -84,7 +84,7 @@ def demo(
 
 def arms_of(loss: str, weights: Sequence[float], overrides: Sequence[str] | None = None) -> dict[str, Config]:
     """The baseline, DAA with the first weight, and one more arm for each further weight."""
-    from daa.training.load import load_config
+    from daa.training.config import load_config
 
     shared = [f"loss.kind={loss}", *SCENES, *OF_LOSS.get(loss, []), *(overrides or [])]
     arms = {"baseline": load_config(overrides=[*shared, "loss.daa_weight=0"])}
@@ -110,8 +110,6 @@ def _terminal_table(table, seeds: int) -> Table:
 
 
 def _page(frame, table, records, arms, out: Path, weights: list[float]):
-    from dataclasses import replace
-
     import matplotlib
 
     from daa.page import Page
@@ -121,7 +119,7 @@ def _page(frame, table, records, arms, out: Path, weights: list[float]):
 
     matplotlib.use("Agg")
     use_style()
-    data = replace(next(iter(arms.values())).data, image_size=160)
+    data = next(iter(arms.values())).data.with_(image_size=160)
     test = load_split(data, data.test)
     embeddings = {arm: load_embeddings(out / arm / "seed-0" / "test.safetensors") for arm in arms}
     page = Page("DAA on scenes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from daa.scores import ORIENTATIONS, check_matrix_file
 
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import Matrix
 
 Paths = list[Path] | None
 Names = list[str] | None
@@ -111,9 +112,9 @@ class Asked:
         return [*(("--scores", path) for path in self.matrices), *named]
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether other processes rank the blocks of queries."""
-        return self.workers is not None or self.scheduler is not None or self.engine == "dask"
+    def where(self) -> int | str | None:
+        """What ranks the blocks of queries: this process, several of this machine, or a cluster by its address."""
+        return self.scheduler or self.workers or (os.cpu_count() if self.engine == "dask" else None)
 
     def settings(self, n_images: int) -> dict[str, Any]:
         """What `evaluate` is told of a corpus of so many images."""
@@ -205,10 +206,10 @@ def read_corpus(asked: Asked) -> CaptionCorpus:
         raise
 
 
-def read_systems(asked: Asked, texts: CaptionCorpus, notes: Console) -> list[Blocks]:
+def read_systems(asked: Asked, texts: CaptionCorpus, notes: Console) -> list[Matrix]:
     """The matrices as [images, captions] of the corpus, or `EmbeddingScores`; the ensemble comes last."""
     from daa.evaluation import EmbeddingScores, EnsembleScores
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import ArrayMatrix
     from daa.scores import orient, read_matrix
 
     shape = (texts.n_images, texts.n_captions)
@@ -222,14 +223,14 @@ def read_systems(asked: Asked, texts: CaptionCorpus, notes: Console) -> list[Blo
                 f"{embedded.shape[0]} and {embedded.shape[1]}{swapped}"
             )
         return [embedded]
-    systems: list[Blocks] = []
+    systems: list[Matrix] = []
     for file in asked.matrices:
         argument = f"--scores {file}"
-        came = Blocks(read_matrix(file, asked.key, "--scores"), argument).matrix
+        came = ArrayMatrix(read_matrix(file, asked.key, "--scores"), argument).array
         matrix, transposed = orient(came, shape, asked.orientation, argument, f"the corpus {texts.name}")
         if transposed:
             notes.print(f"{argument}: rows are captions, columns are images; transposed", soft_wrap=True)
         elif asked.orientation == "auto" and texts.n_images == texts.n_captions:
             notes.print(f"{argument}: square; rows are taken as images, unless --orientation t2i", soft_wrap=True)
-        systems.append(Blocks(matrix, argument))
+        systems.append(ArrayMatrix(matrix, argument))
     return [*systems, EnsembleScores(systems)] if asked.ensemble else systems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from daa.names import closest
 if TYPE_CHECKING:
     from daa.corpus import CaptionCorpus
     from daa.evaluation import Comparison, Report
-    from daa.metrics.inputs import Blocks
+    from daa.matrix import Matrix
 
 FORMATS = {".json": "json", ".csv": "csv", ".md": "md", ".tex": "tex", ".html": "html"}
 
@@ -73,7 +72,8 @@ def score(asked: Asked) -> None:
     outputs = outputs_of(asked)
 
     from daa.evaluation import compare, evaluate
-    from daa.evaluation.run import named_relevance
+    from daa.evaluation.matrices import named_relevance
+    from daa.evaluation.workers import open_workers
     from daa.files import provenance
     from daa.relevance import relevance_by_name
 
@@ -84,14 +84,14 @@ def score(asked: Asked) -> None:
     made_by = provenance()
     reports = []
     with (
-        _workers(asked) as workers,
+        open_workers(asked.where) as workers,
         Progress(console=notes, transient=True, disable=not notes.is_terminal) as progress,
     ):
         task = progress.add_task("relevance", total=None)
-        relevance = named_relevance([one.fit(texts) for one in chosen], asked.queries is not None or asked.elsewhere)
+        relevance = named_relevance([one.fit(texts) for one in chosen])
         total = len(systems) * sum(min(n, asked.queries or n) for n in (texts.n_images, texts.n_captions))
         progress.update(task, description="ranking", total=total)
-        settings = {**asked.settings(texts.n_images), "progress": partial(progress.advance, task), "engine": workers}
+        settings = {**asked.settings(texts.n_images), "progress": partial(progress.advance, task), "workers": workers}
         for name, system in zip(names, systems, strict=True):
             report = evaluate(system, texts, relevance, name=name, **settings)
             reports.append(replace(report.with_intervals() if asked.intervals else report, provenance=made_by))
@@ -100,14 +100,7 @@ def score(asked: Asked) -> None:
         for output in outputs:
             output.write(result, systems, texts, relevance)
     finally:  # what took so long to compute is shown even if it cannot be written
-        show(result)
-
-
-def _workers(asked: Asked) -> AbstractContextManager:
-    """What computes blocks of queries: this process, several of this machine, or a cluster."""
-    from daa.evaluation.engine import DaskEngine, open_engine
-
-    return DaskEngine(asked.scheduler, asked.workers) if asked.elsewhere else open_engine("local")
+        show(result.table.rich())
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ class Output:
     path: Path
 
     def write(
-        self, result: Report | Comparison, systems: list[Blocks], texts: CaptionCorpus, relevance: dict[str, Blocks]
+        self, result: Report | Comparison, systems: list[Matrix], texts: CaptionCorpus, relevance: dict[str, Matrix]
     ) -> None:
         from daa.files import atomic_write
 

@@ -44,7 +44,7 @@ def train(
     folder = out or Path("runs") / found.stem
     check_writable("--out", folder, folder=True)
 
-    from daa.training.load import load_config
+    from daa.training.config import load_config
 
     chosen = load_config(found, overrides or [])
 
@@ -100,7 +100,7 @@ def evaluate(
 
     model, config = load_run(run, which)
     kinds = [relevance_by_name(kind) for kind in dict.fromkeys(relevance or [config.loss.relevance])]
-    data = replace(config.data, root=str(root)) if root else config.data
+    data = config.data.with_(root=str(root)) if root else config.data
     split = split or data.test
     target = json or run / f"evaluation-{split}.json"
     check_writable("--json", target)
@@ -112,4 +112,4 @@ def evaluate(
     try:
         report.to_json(target)
     finally:
-        show(report)
+        show(report.table.rich())

@@ -1,11 +1,10 @@
 """From images and captions to embeddings in one space."""
 
 from daa.encoders.bert import BERTText
-from daa.encoders.image import ConvSmall, FeatureEncoder, ResNet, TorchvisionEncoder
+from daa.encoders.image import ConvSmall, FeatureEncoder, TorchvisionEncoder
 from daa.encoders.model import IMAGE_ENCODERS, TEXT_ENCODERS, Model, build_model
 from daa.encoders.pretrained import without_pretrained
-from daa.encoders.sentence import SentenceGRU
-from daa.encoders.text import ConvText, GRUText
+from daa.encoders.text import ConvText, GRUText, SentenceGRU
 from daa.encoders.vocabulary import Vocabulary
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "FeatureEncoder",
     "GRUText",
     "Model",
-    "ResNet",
     "SentenceGRU",
     "TorchvisionEncoder",
     "Vocabulary",

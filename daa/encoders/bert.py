@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daa.distribution import install
-from daa.encoders.heads import make_head
-from daa.encoders.pooling import LastState, RectifiedMean
-from daa.encoders.pretrained import PretrainedEncoder, checkpoints, obtain, pretrained_wanted
+from daa.encoders.heads import LastState, make_head, mean_over_places
+from daa.encoders.pretrained import (
+    PretrainedEncoder,
+    checkpoints,
+    current_fetch,
+    fetching_by,
+    obtain,
+    pretrained_wanted,
+)
 from daa.encoders.vocabulary import Vocabulary, corrupt_pieces
 
 FILES = ("config.json", "vocab.txt", "model.safetensors")
@@ -83,6 +89,7 @@ class BERTText(PretrainedEncoder):
         summary = partial(RectifiedMean, features, embedding_dim, released_mean)
         spread = partial(LastState, features, embedding_dim, True, released_state)
         self.head = make_head(head, features, embedding_dim, k, log_var_init, summary, spread)
+        self._fetch = current_fetch()  # the tokenizer's files may be wanted later
         self.set_frozen(frozen)
 
     def pretrained(self) -> nn.Module | None:
@@ -93,7 +100,8 @@ class BERTText(PretrainedEncoder):
         """That of the weights; of a BERT with random weights, one that knows the vocabulary's words and all letters."""
         transformers = _transformers()
         if self.weights is not None:
-            tokenizer = _from_pretrained(transformers.BertTokenizerFast, self.weights)
+            with fetching_by(self._fetch):
+                tokenizer = _from_pretrained(transformers.BertTokenizerFast, self.weights)
             if not len(MARKS) < len(tokenizer) <= self.bert.config.vocab_size:
                 raise ValueError(
                     f"weights: {self.weights}: expected a vocab.txt of {self.bert.config.vocab_size} pieces, as "
@@ -133,6 +141,29 @@ class BERTText(PretrainedEncoder):
         continues = torch.tensor([piece is not None and piece.startswith("##") for piece in pieces])
         marks = set(self.tokenizer.all_special_ids)
         return continues, torch.tensor([number for number in range(len(pieces)) if number not in marks])
+
+
+class RectifiedMean(nn.Module):
+    """mean_p relu(l2(W x_p + b)): the summary that PCME-bert takes of BERT's outputs.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary.
+        over_padding: the mean runs over all places, those that the mask excludes among them, as in the released code.
+    """
+
+    def __init__(self, features: int, embedding_dim: int, over_padding: bool = False) -> None:
+        super().__init__()
+        self.over_padding = over_padding
+        self.project = nn.Linear(features, embedding_dim)
+        nn.init.xavier_uniform_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        rectified = F.normalize(self.project(x), dim=-1).relu()
+        return mean_over_places(rectified, None if self.over_padding else mask)
 
 
 def _pieces(vocabulary: Vocabulary) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32
+from torch import Tensor
 
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageInputs, ImageTextDataset
 from daa.embeddings import Embedding, concatenate
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
 
 CAPTIONS_AT_A_TIME = 512
@@ -21,12 +22,8 @@ CAPTIONS_AT_A_TIME = 512
 def embed_images(model: Model, images: ImageInputs, batch_size: int = 256) -> Any:
     """Embeddings of all images of a data set, in the order of its corpus, on the CPU."""
     with _evaluating(model):
-        parts = [
-            model.encode_images(images.batch(np.arange(start, min(start + batch_size, len(images))))).map(
-                torch.Tensor.cpu
-            )
-            for start in range(0, len(images), batch_size)
-        ]
+        blocks = np.split(np.arange(len(images)), range(batch_size, len(images), batch_size))
+        parts = [model.encode_images(images.batch(block)).map(Tensor.cpu) for block in blocks]
     return concatenate(parts)
 
 
@@ -35,7 +32,7 @@ def embed_captions(model: Model, captions: Sequence[str], batch_size: int = CAPT
     """Embeddings of texts, in their order, on the CPU; equal texts are embedded once, texts of like length together."""
     distinct, position = _distinct(captions)
     with _evaluating(model):
-        parts = [part.map(torch.Tensor.cpu) for _, part in _encoded(model, distinct, batch_size)]
+        parts = [part.map(Tensor.cpu) for _, part in _encoded(model, distinct, batch_size)]
     return concatenate(parts)[torch.from_numpy(position)]
 
 
@@ -98,7 +95,7 @@ def _on(model: Model, embedding: Embedding) -> Embedding:
     return embedding.map(lambda tensor: tensor.to(model.device))
 
 
-def _numpy(scores: torch.Tensor) -> Float32[np.ndarray, "images captions"]:
+def _numpy(scores: Tensor) -> Float32[np.ndarray, "images captions"]:
     return scores.float().cpu().numpy()
 
 
@@ -114,15 +111,12 @@ def _encoded(model: Model, texts: Sequence[str], batch_size: int) -> Iterator[tu
         yield start, model.encode_captions(texts[start : start + batch_size])
 
 
-class _evaluating:
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
     """Evaluation mode for a while, then whatever mode the model was in."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-
-    def __enter__(self) -> None:
-        self.training = self.model.training
-        self.model.eval()
-
-    def __exit__(self, *exc: object) -> None:
-        self.model.train(self.training)
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

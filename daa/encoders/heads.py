@@ -1,7 +1,8 @@
 """From local features to an embedding: the heads of VSE++, PVSE and PCME.
 
 Each takes one vector a place, `local [batch, places, features]` with a mask, and adds what attention picks out to a
-summary of the whole. Images and captions differ only in the summary, see `daa.encoders.pooling`.
+summary of the whole. Images and captions differ only in the summary: `ProjectedMean` for images, `LastState` and
+`RectifiedMean` for captions.
 """
 
 from __future__ import annotations
@@ -12,12 +13,46 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from daa.embeddings import Gaussian, PointSet
-from daa.encoders.pooling import AttentionPooling, mean_over_places
 
 HEADS = ("gaussian", "pcme", "points", "point")
 """Names for `make_head`: `GaussianHead`, `PCMEHead`, `PointsHead` (PVSE) and `PointHead` (VSE++)."""
+
+
+class AttentionPooling(nn.Module):
+    """A weighted mean of local features, the weights from a small network that looks at each feature.
+
+    a = softmax_p(w2 tanh(W1 x_p)), out = sum_p a_p x_p (Lin et al. 2017, as in PIE-Net, Song and Soleymani 2019).
+
+    Args:
+        features: size of a local feature.
+        hidden: size of the hidden layer; by default half of `features`.
+    """
+
+    def __init__(self, features: int, hidden: int | None = None) -> None:
+        super().__init__()
+        hidden = hidden or features // 2
+        self.hidden = nn.Linear(features, hidden, bias=False)
+        self.logit = nn.Linear(hidden, 1, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch features"]:
+        logits = self.logit(torch.tanh(self.hidden(x))).squeeze(-1)
+        if mask is not None:
+            logits = logits.masked_fill(~mask, -torch.inf)
+        return torch.einsum("bp,bpf->bf", logits.softmax(dim=1), x)
+
+
+def mean_over_places(
+    x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+) -> Float[Tensor, "batch features"]:
+    """The mean of the places that the mask does not exclude."""
+    if mask is None:
+        return x.mean(dim=1)
+    return (x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
 
 class GaussianHead(nn.Module):
@@ -103,7 +138,7 @@ class PIENet(nn.Module):
 class PointHead(nn.Module):
     """One point of length 1, the direction of the summary: VSE++.
 
-    >>> from daa.encoders.pooling import ProjectedMean
+    >>> from daa.encoders.image import ProjectedMean
     >>> PointHead(ProjectedMean(8, 4, unit=True))(torch.rand(3, 49, 8)).points.shape
     torch.Size([3, 1, 4])
 
@@ -181,6 +216,44 @@ class PCMEHead(nn.Module):
         points, _ = self.pie_net(self.summary(local, mask), local, mask)
         log_std = self.spread_local(self.spread_pooling(local, mask)) + self.spread(local, mask)
         return Gaussian(F.normalize(points[:, 0].float(), dim=-1), 2 * log_std.float())
+
+
+class LastState(nn.Module):
+    """The state of a recurrent network (GRU) that has read all places.
+
+    Read in both directions, either half has read all places, last of all the last or the first. The code of PVSE and
+    PCME takes both halves at the last place, where the backward half has read that one place only: `as_released`.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary, of which each direction has its share.
+        bidirectional: read backwards as well.
+        as_released: take the backward half at the last place.
+
+    Raises:
+        ValueError: an odd `embedding_dim` for two directions.
+    """
+
+    def __init__(
+        self, features: int, embedding_dim: int, bidirectional: bool = True, as_released: bool = False
+    ) -> None:
+        super().__init__()
+        if bidirectional and embedding_dim % 2:
+            raise ValueError(f"embedding_dim: expected an even number for two directions, got {embedding_dim}")
+        self.as_released = as_released
+        hidden = embedding_dim // 2 if bidirectional else embedding_dim
+        self.gru = nn.GRU(features, hidden, batch_first=True, bidirectional=bidirectional)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"]
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        lengths = mask.sum(dim=1)
+        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, last = self.gru(packed)
+        if not self.as_released:
+            return last.transpose(0, 1).flatten(1)
+        padded = pad_packed_sequence(states, batch_first=True)[0]
+        return padded[torch.arange(len(padded), device=x.device), lengths - 1]
 
 
 def make_head(

@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from daa.embeddings import EPS, Gaussian, LocalFeatures
-from daa.encoders.heads import GaussianHead, make_head
-from daa.encoders.pooling import ProjectedMean
+from daa.encoders.heads import GaussianHead, make_head, mean_over_places
 from daa.encoders.pretrained import PretrainedEncoder, load_state, pretrained_wanted, torchvision_weights
 
 
@@ -44,7 +43,7 @@ class ConvSmall(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Gaussian:
         x = self.body((images - 0.5).mul(4.0).contiguous(memory_format=torch.channels_last))
-        x = nn.functional.adaptive_avg_pool2d(x, self.grid) if x.shape[-1] != self.grid else x
+        x = F.adaptive_avg_pool2d(x, self.grid) if x.shape[-1] != self.grid else x
         local = x.flatten(2).transpose(1, 2)
         return self.head(local, local.flatten(1))
 
@@ -111,9 +110,6 @@ class TorchvisionEncoder(PretrainedEncoder):
         return self.head(self.body_features(images))
 
 
-ResNet = TorchvisionEncoder
-
-
 class FeatureEncoder(nn.Module):
     """A head on features made before: what `body_features` of a frozen network gave, or the regions of a detector.
 
@@ -146,6 +142,54 @@ class FeatureEncoder(nn.Module):
         return self.head(images)
 
 
+class Regions(nn.Module):
+    """Each region by itself: x -> l2(W x + b), from precomputed features such as those of SCAN.
+
+    Args:
+        embedding_dim: size of a region's vector.
+        features: size of a region's precomputed feature.
+
+    >>> Regions(embedding_dim=8, features=4)(torch.rand(2, 36, 4)).features.shape
+    torch.Size([2, 36, 8])
+
+    Source: SGRAF (Diao et al., AAAI 2021), section 3.1, after SCAN (Lee et al., ECCV 2018).
+    """
+
+    def __init__(self, embedding_dim: int = 1024, features: int = 2048) -> None:
+        super().__init__()
+        self.project = nn.Linear(features, embedding_dim)
+        nn.init.xavier_uniform_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, images: Float[Tensor, "images regions features"]) -> LocalFeatures:
+        local = F.normalize(self.project(images), dim=-1, eps=EPS)
+        return LocalFeatures(local, torch.ones(local.shape[:2], dtype=torch.bool, device=local.device))
+
+
+class ProjectedMean(nn.Module):
+    """W m + b of the mean m over places: a convolutional network's average pooling and a linear layer.
+
+    Args:
+        features: size of a local feature.
+        embedding_dim: size of the summary.
+        unit: give m the length 1 first, as VSE++ does.
+    """
+
+    def __init__(self, features: int, embedding_dim: int, unit: bool = False) -> None:
+        super().__init__()
+        self.unit = unit
+        self.project = nn.Linear(features, embedding_dim)
+        if unit:
+            nn.init.xavier_uniform_(self.project.weight)
+            nn.init.zeros_(self.project.bias)
+
+    def forward(
+        self, x: Float[Tensor, "batch places features"], mask: Bool[Tensor, "batch places"] | None = None
+    ) -> Float[Tensor, "batch embedding_dim"]:
+        mean = mean_over_places(x, mask)
+        return self.project(F.normalize(mean, dim=-1) if self.unit else mean)
+
+
 def image_head(head: str, features: int, embedding_dim: int, k: int, log_var_init: float | None) -> nn.Module:
     """A head on the places of an image; their mean and a linear layer sum up the whole."""
     project = partial(ProjectedMean, features, embedding_dim)
@@ -175,27 +219,3 @@ def _until_pooling(backbone: str, weights: str | None) -> tuple[nn.Sequential, i
     size = parts["avgpool"].output_size
     places = math.prod(size) if isinstance(size, tuple) else size**2
     return layers, linear.in_features // places
-
-
-class Regions(nn.Module):
-    """Each region by itself: x -> l2(W x + b), from precomputed features such as those of SCAN.
-
-    Args:
-        embedding_dim: size of a region's vector.
-        features: size of a region's precomputed feature.
-
-    >>> Regions(embedding_dim=8, features=4)(torch.rand(2, 36, 4)).features.shape
-    torch.Size([2, 36, 8])
-
-    Source: SGRAF (Diao et al., AAAI 2021), section 3.1, after SCAN (Lee et al., ECCV 2018).
-    """
-
-    def __init__(self, embedding_dim: int = 1024, features: int = 2048) -> None:
-        super().__init__()
-        self.project = nn.Linear(features, embedding_dim)
-        nn.init.xavier_uniform_(self.project.weight)
-        nn.init.zeros_(self.project.bias)
-
-    def forward(self, images: Float[Tensor, "images regions features"]) -> LocalFeatures:
-        local = F.normalize(self.project(images), dim=-1, eps=EPS)
-        return LocalFeatures(local, torch.ones(local.shape[:2], dtype=torch.bool, device=local.device))

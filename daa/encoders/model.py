@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
 from daa.encoders.image import ConvSmall, FeatureEncoder, Regions, TorchvisionEncoder
-from daa.encoders.sentence import SentenceGRU
-from daa.encoders.text import BagText, ConvText, GRUText, WordGRU
+from daa.encoders.text import BagText, ConvText, GRUText, SentenceGRU, WordGRU
 from daa.encoders.vocabulary import Vocabulary
 from daa.names import closest
 from daa.similarity import SIMILARITIES, CosineSimilarity

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from daa.datasets.download import DownloadError, fetch, file_digest
+from daa.files import atomic_write
 
 Encoder = TypeVar("Encoder", bound="PretrainedEncoder")
 
@@ -122,8 +124,54 @@ def checkpoints() -> Path:
     return Path(torch.hub.get_dir(), "checkpoints")
 
 
+@runtime_checkable
+class Fetch(Protocol):
+    """Gets one file: has what is at `url` at `path`, or raises OSError (or what `check` raised), leaving nothing there.
+
+    `check` looks at what came and raises ValueError if it is not right. `daa.datasets.download.fetch` is one.
+    """
+
+    def __call__(self, url: str, path: Path, *, check: Callable[[Path], None]) -> object: ...
+
+
+def fetch_by_hub(url: str, path: Path, *, check: Callable[[Path], None]) -> None:
+    """By torch.hub, from the first byte, with a bar on a terminal."""
+    with atomic_write(path) as aside:
+        torch.hub.download_url_to_file(url, str(aside), progress=sys.stderr.isatty())
+        check(aside)
+
+
+_fetch: ContextVar[Fetch] = ContextVar("_fetch", default=fetch_by_hub)
+
+
+@contextmanager
+def fetching_by(fetch: Fetch) -> Iterator[None]:
+    """Encoders made inside get weights that are not here yet by this function, in place of torch.hub's.
+
+    `daa train` gives `daa.datasets.download.fetch`, which goes on after a broken connection and knows mirrors.
+
+    >>> def refuse(url, path, *, check):
+    ...     raise OSError(f"{url}: not today")
+    >>> from pathlib import Path
+    >>> with fetching_by(refuse):
+    ...     obtain("https://example.org/a.pth", Path("/nowhere/a.pth"))
+    Traceback (most recent call last):
+    FileNotFoundError: weights: no a.pth here and none to be had (https://example.org/a.pth: not today); put ...
+    """
+    token = _fetch.set(fetch)
+    try:
+        yield
+    finally:
+        _fetch.reset(token)
+
+
+def current_fetch() -> Fetch:
+    """What weights are got by, see `fetching_by`."""
+    return _fetch.get()
+
+
 def obtain(url: str, path: Path, sha256_begins: str = "", otherwise: str = "") -> None:
-    """Have a file at `path`, from the network if need be.
+    """Have a file at `path`, from the network if need be, see `fetching_by`.
 
     Args:
         url: where it comes from.
@@ -133,20 +181,25 @@ def obtain(url: str, path: Path, sha256_begins: str = "", otherwise: str = "") -
 
     Raises:
         FileNotFoundError: it is not there and cannot be had; the message says what to put where.
-        DownloadError: what is there has another SHA-256.
+        OSError: what is there has another SHA-256.
     """
 
     def check(file: Path) -> None:
-        digest = file_digest(file, "sha256")
+        if not sha256_begins:
+            return
+        with open(file, "rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
         if not digest.startswith(sha256_begins):
             raise ValueError(f"expected a SHA-256 that begins with {sha256_begins}, got {digest[:8]}")
 
-    there = path.is_file()
+    if path.is_file():
+        try:
+            return check(path)
+        except ValueError as error:
+            raise OSError(f"{path}: {error}; remove this file, and the same command gets it again") from None
     try:
-        fetch(url, path, check=check if sha256_begins else None)
-    except DownloadError as error:
-        if there:
-            raise
+        current_fetch()(url, path, check=check)
+    except (OSError, ValueError) as error:
         begins = f" (SHA-256 begins with {sha256_begins})" if sha256_begins else ""
         raise FileNotFoundError(
             f"weights: no {path.name} here and none to be had ({str(error).partition('; ')[0]}); put {url}{begins} at "

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 PADDING, UNKNOWN = 0, 1
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -75,6 +76,17 @@ class Vocabulary:
         for row, line in zip(numbers, rows, strict=True):
             row[: len(line)] = torch.tensor(line)
         return numbers
+
+    def marked(self, words: Int[Tensor, "captions words"]) -> Int[Tensor, "captions marked"]:
+        """The rows with a mark before the first word and one behind the last, whose numbers follow those of the words.
+
+        >>> Vocabulary(["dog"]).marked(torch.tensor([[1, 2], [2, 0]])).tolist()
+        [[3, 1, 2, 4], [3, 2, 4, 0]]
+        """
+        marked = F.pad(words, (1, 1), value=PADDING)
+        marked[:, 0] = len(self)
+        ends = (marked != PADDING).sum(dim=1, keepdim=True)
+        return marked.scatter(1, ends, len(self) + 1)
 
 
 GLOVE = "https://nlp.stanford.edu/data/glove.840B.300d.zip"

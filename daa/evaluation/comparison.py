@@ -15,11 +15,11 @@ from rich.table import Table
 from daa.evaluation import tables
 from daa.evaluation.report import Report
 from daa.evaluation.sampling import sample_note
-from daa.evaluation.statistics import Number, check_per_query, draws, image_sums, interval, resampled, sign_flips
+from daa.evaluation.statistics import check_per_query, draws, image_sums, interval, resampled, sign_flips
 from daa.files import write_json
+from daa.metrics.metric import UNITS_NOTE, Quantity, metric_of, totals
 
 FORMAT = "daa comparison 1"
-MEDIANS = ("median rank",)  # no mean over queries, so it gets no paired test
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Comparison:
         header = ("gallery", "judged by", "metric", "", first.name, *columns, "chance")
         title = f"{first.corpus}: {first.n_images:,} images, {first.n_captions:,} captions"
         footnote = (
-            f"Percent; ranks from 1 and tau as they are. p: paired sign-flip test over images against {first.name}, "
+            f"{UNITS_NOTE} p: paired sign-flip test over images against {first.name}, "
             "not corrected for the number of tests. Chance: what a random ranking scores."
         )
         if "sampled" in first.settings:
@@ -132,28 +132,28 @@ def compare(reports: Sequence[Report], *, level: float = 0.95, n_resamples: int 
 
 
 def _tests(first: Report, other: Report, level: float, n_resamples: int, seed: int) -> list[tuple]:
-    keys: list[Number] = []
+    keys: list[Quantity] = []
     units: list[np.ndarray] = []  # difference that each image adds to the difference of the means
     for direction, by_key in first.per_query.items():
-        for metric, truth in by_key:
-            if metric in MEDIANS or (metric, truth) not in other.per_query[direction]:
+        for name, truth in by_key:
+            is_mean = metric_of(name).over_queries == "mean"  # else it gets no paired test
+            if not is_mean or (name, truth) not in other.per_query[direction]:
                 continue
-            difference = other.per_query[direction][metric, truth] - by_key[metric, truth]
+            difference = other.per_query[direction][name, truth] - by_key[name, truth]
             sums, counts = image_sums(difference, first.image_of_query[direction], first.n_images)
             if counts.sum():
-                keys.append((metric, truth, direction))
+                keys.append((name, truth, direction))
                 units.append(sums / counts.sum())
-    for truth in dict.fromkeys(key[1] for key in keys if key[0] == "R@1"):
-        recalls = [unit for key, unit in zip(keys, units, strict=True) if key[1] == truth and key[0].startswith("R@")]
-        keys.append(("rsum", truth, "both"))
-        units.append(np.sum(recalls, axis=0))
+    for total, summed in totals(keys).items():
+        units.append(np.sum([units[keys.index(one)] for one in summed], axis=0))
+        keys.append(total)
     matrix = np.stack(units, axis=1)
     observed = matrix.sum(axis=0)
     as_large = np.zeros(len(keys))
     for signs in sign_flips(first.n_images, n_resamples, seed):
         as_large += (np.abs(signs @ matrix) >= np.abs(observed) * (1 - 1e-12)).sum(axis=0)
     p = (1 + as_large) / (1 + n_resamples)
-    differences: dict[Number, list[np.ndarray]] = {key: [] for key in keys}
+    differences: dict[Quantity, list[np.ndarray]] = {key: [] for key in keys}
     for weights in draws(first.n_images, n_resamples, seed):
         of_first, of_other = (
             resampled(report.per_query, report.image_of_query, weights, medians=False) for report in (first, other)

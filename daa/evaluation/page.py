@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jinja2 import Environment
 
 from daa.corpus import CaptionCorpus
 from daa.evaluation.comparison import Comparison
-from daa.evaluation.examples import best_and_worst, examples_html
 from daa.evaluation.report import Report
-from daa.metrics.inputs import DIRECTIONS, Blocks
+from daa.matrix import Matrix
+from daa.metrics.asp import ASP
+from daa.metrics.hits import MEAN_AVERAGE_PRECISION, MEDIAN_RANK
+from daa.names import DIRECTIONS
 from daa.page import Page
 from daa.plots.scores import DIRECTION_TITLES, match_rank_curves, score_against_relevance
 from daa.plots.style import use_style
 
 N_IMAGES, N_PAIRS_EACH = 400, 100  # of which score and relevance are plotted
 
+_HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """{% for example in examples %}
+<details{% if loop.first %} open{% endif %}>
+<summary style="white-space: normal">{{ measure }} {{ "%.1f" | format(100 * example.value) }}: {{ example.query }}
+</summary>
+<ol style="white-space: normal">
+{% for result in example.results %}
+<li>{{ result.text }}{% if result.matches %} <strong>(match: {{ result.matches | join(", ") }})</strong>{% endif %}</li>
+{% endfor %}
+</ol>
+</details>
+{% endfor %}
+"""
+)
+
 
 def evaluation_page(
     result: Report | Comparison,
-    systems: Sequence[Blocks],
+    systems: Sequence[Matrix],
     corpus: CaptionCorpus,
-    relevance: Mapping[str, Blocks],
+    relevance: Mapping[str, Matrix],
     seed: int = 0,
 ) -> Page:
     """The page of a report, or of several systems side by side.
@@ -49,7 +68,7 @@ def evaluation_page(
 
 def _ranks(page: Page, reports: Sequence[Report]) -> None:
     ranks = {
-        report.name: {direction: report.per_query[direction]["median rank", "annotated"] for direction in DIRECTIONS}
+        report.name: {direction: report.per_query[direction][MEDIAN_RANK.name, "annotated"] for direction in DIRECTIONS}
         for report in reports
     }
     page.text("Recall@K for every K, by annotation: where in the ranking the first match stands.", "Rank of the match")
@@ -61,7 +80,7 @@ def _ranks(page: Page, reports: Sequence[Report]) -> None:
 
 
 def _pairs(
-    page: Page, report: Report, scores: Blocks, corpus: CaptionCorpus, relevance: Mapping[str, Blocks], seed: int
+    page: Page, report: Report, scores: Matrix, corpus: CaptionCorpus, relevance: Mapping[str, Matrix], seed: int
 ) -> None:
     """Score against relevance, over a random sample of pairs and all pairs that annotation knows of the same images."""
     if not relevance:
@@ -74,28 +93,28 @@ def _pairs(
     captions = [np.concatenate(pair) for pair in zip(own, anywhere, strict=True)]
     matches = np.concatenate([corpus.image_of_caption[c] == image for image, c in zip(images, captions, strict=True)])
 
-    def sample(blocks: Blocks) -> np.ndarray:
+    def sample(matrix: Matrix) -> np.ndarray:
         rows = zip(images.tolist(), captions, strict=True)
-        return np.concatenate([blocks.block("i2t", i, i + 1)[0, c] for i, c in rows]).astype(np.float64)
+        return np.concatenate([matrix.rows("i2t", np.array([i]))[0, c] for i, c in rows]).astype(np.float64)
 
     sampled = sample(scores)
-    for name, blocks in relevance.items():
-        figure = score_against_relevance(sampled, sample(blocks), matches, name)
+    for name, matrix in relevance.items():
+        figure = score_against_relevance(sampled, sample(matrix), matches, name)
         text = f"{anywhere.size:,} random pairs of image and caption, and {matches.sum():,} that are annotated."
         page.text(text, f"{report.name}: score against {name}")
         caption = f"Score of {report.name} against {name}; line: median score of pairs of like relevance."
         page.figure(figure, f"Two-dimensional histogram of score against {name} relevance.", caption)
 
 
-def _examples(page: Page, report: Report, scores: Blocks, corpus: CaptionCorpus) -> None:
+def _examples(page: Page, report: Report, scores: Matrix, corpus: CaptionCorpus) -> None:
     """Best and worst queries by ASP if there is one, else by AP@R of annotation."""
     for direction in DIRECTIONS:
         by_key = report.per_query[direction]
-        metric, truth = next((key for key in by_key if key[0] == "ASP"), ("mAP@R", "annotated"))
+        metric, truth = next((key for key in by_key if key[0] == ASP.name), (MEAN_AVERAGE_PRECISION.name, "annotated"))
         best, worst = best_and_worst(
             scores, corpus, by_key[metric, truth], direction, queries=report.queries.get(direction)
         )
-        measure = "ASP" if metric == "ASP" else "AP@R"
+        measure = "ASP" if metric == ASP.name else "AP@R"
         for title, examples in (("best", best), ("worst", worst)):
             heading = f"{report.name}: {title} queries, {DIRECTION_TITLES[direction].lower()}"
             page.text(f"By {measure} against {truth}, in percent; click to see what is retrieved.", heading)
@@ -107,3 +126,71 @@ def _origin(page: Page, reports: Sequence[Report]) -> None:
         facts = {**report.settings, **report.provenance}
         text = "; ".join(f"{key}: {value}" for key, value in facts.items())
         page.text(f"{report.name}: {text}", "What made these numbers" if report is reports[0] else "")
+
+
+class Retrieved(NamedTuple):
+    """One retrieved item as text, and the truths that call it a match."""
+
+    text: str
+    matches: list[str]
+
+
+class Example(NamedTuple):
+    """One query as text, its value, and the best of what it retrieves."""
+
+    query: str
+    value: float
+    results: list[Retrieved]
+
+
+def best_and_worst(
+    scores: Matrix,
+    corpus: CaptionCorpus,
+    values: np.ndarray,
+    direction: str,
+    n: int = 5,
+    n_results: int = 5,
+    queries: np.ndarray | None = None,
+) -> tuple[list[Example], list[Example]]:
+    """The `n` queries with the largest values and the `n` with the smallest, best and worst first.
+
+    Args:
+        scores: the similarity matrix.
+        corpus: whose captions stand for the images, too.
+        values: per-query values, NaN for a query without.
+        direction: `"i2t"` or `"t2i"`.
+        n: how many queries of each kind.
+        n_results: how many retrieved items of each.
+        queries: which queries the values are of; all by default.
+    """
+    numbers = np.arange(len(values)) if queries is None else queries
+    valued = np.flatnonzero(np.isfinite(values))
+    order = valued[np.argsort(-values[valued], kind="stable")]
+
+    def image_text(image: int, most: int) -> str:
+        own = corpus.captions_of_image(image)[:most]
+        return f"image {corpus.image_ids[image]}, of which people say: " + " / ".join(corpus.captions[c] for c in own)
+
+    truths = {name: truth.positives_of(direction) for name, truth in corpus.all_truths().items()}
+
+    def example(place: int) -> Example:
+        query = int(numbers[place])
+        row = scores.rows(direction, np.array([query]))[0]
+        top = np.argsort(-row, kind="stable")[:n_results].tolist()
+        matching = {name: set(matrix[[query]].indices.tolist()) for name, matrix in truths.items()}
+        results = [
+            Retrieved(
+                corpus.captions[item] if direction == "i2t" else image_text(item, 1),
+                [name for name, items in matching.items() if item in items],
+            )
+            for item in top
+        ]
+        text = image_text(query, 5) if direction == "i2t" else corpus.captions[query]
+        return Example(text, float(values[place]), results)
+
+    return [example(int(p)) for p in order[:n]], [example(int(p)) for p in order[::-1][:n]]
+
+
+def examples_html(examples: list[Example], measure: str) -> str:
+    """The examples as a list that unfolds; every text is escaped."""
+    return _HTML.render(examples=examples, measure=measure)

@@ -140,13 +140,10 @@ class Report:
         )
 
     @property
-    def title(self) -> str:
-        return f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
-
-    @property
     def table(self) -> tables.TextTable:
         note = sample_note(self.settings["sampled"]) if "sampled" in self.settings else ""
-        return tables.report_table(self.title, self.measurements, note)
+        title = f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
+        return tables.report_table(title, self.measurements, note)
 
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""

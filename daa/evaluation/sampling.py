@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from daa.metrics.inputs import DIRECTIONS
+from daa.names import DIRECTIONS
 
 UNITS = {"i2t": "images", "t2i": "captions"}
 WOODRUFF_Z = 1.959964  # the width of the 95 % interval gives the standard error of a median

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-Number = tuple[str, str, str]  # metric, truth, direction
+from daa.metrics.metric import Quantity, metric_of, totals
+
 PerQuery = Mapping[str, Mapping[tuple[str, str], np.ndarray]]  # by direction and (metric, truth)
 RESAMPLES_AT_A_TIME = 250
 
@@ -18,7 +19,7 @@ def bootstrap(
     level: float,
     n_resamples: int,
     seed: int,
-) -> dict[Number, tuple[float, float]]:
+) -> dict[Quantity, tuple[float, float]]:
     """Percentile intervals of every number of a report, all from the same resamples of its images.
 
     Args:
@@ -33,7 +34,7 @@ def bootstrap(
         raise ValueError(f"level: expected a number between 0 and 1, got {level}")
     if n_resamples < 1:
         raise ValueError(f"n_resamples: expected at least 1, got {n_resamples}")
-    parts: dict[Number, list[np.ndarray]] = {}
+    parts: dict[Quantity, list[np.ndarray]] = {}
     for weights in draws(n_images, n_resamples, seed):
         for key, values in resampled(per_query, image_of_query, weights).items():
             parts.setdefault(key, []).append(values)
@@ -66,20 +67,19 @@ def _block_sizes(n: int) -> list[int]:
 
 def resampled(
     per_query: PerQuery, image_of_query: Mapping[str, np.ndarray], weights: np.ndarray, medians: bool = True
-) -> dict[Number, np.ndarray]:
+) -> dict[Quantity, np.ndarray]:
     """Every number of a report when image i counts `weights[r, i]` times, for each resample r."""
-    result: dict[Number, np.ndarray] = {}
+    result: dict[Quantity, np.ndarray] = {}
     for direction, by_key in per_query.items():
         image_of = image_of_query[direction]
         means = _weighted_means(list(by_key.values()), image_of, weights)
-        for j, ((metric, truth), values) in enumerate(by_key.items()):
-            if metric != "median rank":
-                result[metric, truth, direction] = means[:, j]
+        for j, ((name, truth), values) in enumerate(by_key.items()):
+            if metric_of(name).over_queries == "mean":
+                result[name, truth, direction] = means[:, j]
             elif medians:
-                result[metric, truth, direction] = _weighted_medians(values, image_of, weights)
-    for truth in {truth for metric, truth, _ in result if metric == "R@1"}:
-        recalls = [values for (metric, by, _), values in result.items() if by == truth and metric.startswith("R@")]
-        result["rsum", truth, "both"] = np.sum(recalls, axis=0)
+                result[name, truth, direction] = _weighted_medians(values, image_of, weights)
+    for total, summed in totals(result).items():
+        result[total] = np.sum([result[one] for one in summed], axis=0)
     return result
 
 

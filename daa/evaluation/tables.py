@@ -10,8 +10,8 @@ from jinja2 import Environment
 from rich.table import Table
 from rich.text import Text
 
-RANKS = ("median rank", "mean rank")
-CORRELATIONS = ("tau@",)
+from daa.metrics.metric import UNITS_NOTE, metric_of
+from daa.names import DIRECTIONS
 
 _HTML = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """<table class="daa-report">
@@ -138,9 +138,7 @@ def number(metric: str, value: float) -> str:
     >>> number("R@1", 0.4321), number("median rank", 3.0), number("tau@100", 0.1234)
     ('43.2', '3.0', '0.123')
     """
-    if metric in RANKS:
-        return f"{value:.1f}"
-    return f"{value:.3f}" if metric.startswith(CORRELATIONS) else f"{100 * value:.1f}"
+    return metric_of(metric).unit.text(value)
 
 
 def cell(one: Measurement) -> str:
@@ -164,9 +162,9 @@ def report_table(title: str, measurements: Iterable[Measurement], note: str = ""
             row[f"chance {one.direction}"] = number(one.metric, one.chance)
     rows = []
     for key, row in by_row.items():
-        chances = dict.fromkeys(row[f"chance {d}"] for d in ("i2t", "t2i") if f"chance {d}" in row)
+        chances = dict.fromkeys(row[f"chance {d}"] for d in DIRECTIONS if f"chance {d}" in row)
         rows.append([*key, row.get("i2t", ""), row.get("t2i", ""), row.get("both", ""), " / ".join(chances)])
-    footnote = "Percent; ranks from 1 and tau as they are. Chance: what a random ranking scores."
+    footnote = f"{UNITS_NOTE} Chance: what a random ranking scores."
     if with_intervals:
         footnote += " In brackets: bootstrap confidence interval over images."
     footnote = f"{footnote} {note}".strip()
@@ -182,6 +180,6 @@ def order(measurements: Iterable[Measurement]) -> Callable[[Measurement], tuple[
 
     def place(one: Measurement) -> tuple[int, ...]:
         row = rows[one[:2] + one[3:4]]
-        return places[0][one.gallery], places[1][one.truth], row, ("i2t", "t2i", "both").index(one.direction)
+        return places[0][one.gallery], places[1][one.truth], row, (*DIRECTIONS, "both").index(one.direction)
 
     return place

@@ -5,15 +5,21 @@ tensors or numpy arrays (memory-mapped ones stream), and returns a mean or per-q
 ranks count from 1, and correlations and chance-corrected values may be negative.
 """
 
-from daa.metrics.asp import asp_chance, average_semantic_precision, chance_corrected_asp
-from daa.metrics.asp_top import asp_at_k, asp_at_k_chance
-from daa.metrics.coherence import kendall_tau
+from importlib import import_module
+from pkgutil import iter_modules
+
+from daa.metrics.asp import (
+    asp_at_k,
+    asp_at_k_chance,
+    asp_chance,
+    average_semantic_precision,
+    chance_corrected_asp,
+)
 from daa.metrics.graded import ndcg_at_k, normalized_cumulative_semantic_score
-from daa.metrics.match_rank import match_ranks, mean_rank, median_rank
+from daa.metrics.hits import map_at_r, match_ranks, mean_rank, median_rank, r_precision, recall_at_k
+from daa.metrics.kendall import kendall_tau
 from daa.metrics.placement import HIT_POLICIES
 from daa.metrics.plausible import plausible_match_r_precision
-from daa.metrics.precision import map_at_r, r_precision
-from daa.metrics.recall import recall_at_k
 
 __all__ = [
     "HIT_POLICIES",
@@ -33,3 +39,7 @@ __all__ = [
     "r_precision",
     "recall_at_k",
 ]
+
+for _module in iter_modules(__path__):  # a metric is declared where it is defined, and that is all it takes
+    if _module.name != "modules":  # which needs a package of its own
+        import_module(f"{__name__}.{_module.name}")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, no_type_check
 
 import numpy as np
-from jaxtyping import Float
 from numba import prange
 from scipy import sparse
 from torch import Tensor
 
 from daa.compiled import njit, threads_for
-from daa.metrics.inputs import Blocks, as_positives
-from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
+from daa.matrix import ImagesByCaptions
+from daa.metrics.metric import Metric, standard
+from daa.metrics.queries import Compute, QueryBlock, check_k, reduce, values_of
 
 GAINS = ("linear", "exponential")
 
 
 def normalized_cumulative_semantic_score(
-    scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
-    relevance: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
+    scores: ImagesByCaptions,
+    relevance: ImagesByCaptions,
     k: int,
     *,
     direction: str = "i2t",
@@ -55,13 +56,13 @@ def normalized_cumulative_semantic_score(
     Source: Biten et al., Is an Image Worth Five Sentences?, WACV 2022, section 3. The released code of DAA prints NCS
     with TF-IDF relevance, nothing left out, under the name ASP_K.
     """
-    metric = ncs_metric("relevance", k, None if leave_out is None else "left out")
-    return _mean_of(metric, scores, relevance, direction, leave_out, undefined, reduction, block)
+    compute = partial(ncs, k=check_k(k), leave_out=None if leave_out is None else "positives")
+    return _mean_of(compute, scores, relevance, direction, leave_out, undefined, reduction, block)
 
 
 def ndcg_at_k(
-    scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
-    relevance: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
+    scores: ImagesByCaptions,
+    relevance: ImagesByCaptions,
     k: int | None = None,
     *,
     direction: str = "i2t",
@@ -77,21 +78,11 @@ def ndcg_at_k(
       NDCG@K = \frac{DCG@K}{\max DCG@K}$$
 
     Args:
-        scores: similarity s, any range. Where scores tie, the mean over all orders of the tied candidates.
-        relevance: semantic relevance C, not negative.
         k: how many candidates are looked at; all by default.
-        direction: `"i2t"` ranks captions for each image, `"t2i"` images for each caption.
         gain: `"linear"`, C itself, or `"exponential"`, $2^C - 1$.
-        leave_out: pairs taken out of the ranking, in any form of positives.
         undefined: what a query without any relevance does: `"skip"`, `"zero"` or `"error"`.
-        reduction: `"mean"`, or `"none"` for per-query values (NaN for a skipped query).
-        block: queries handled at a time.
 
-    Returns:
-        A fraction in [0, 1], or float64 per-query values.
-
-    Raises:
-        ValueError: for empty, non-finite or ill-shaped input, negative relevance, or no query with a value.
+    Other arguments, what it returns and its errors are those of `normalized_cumulative_semantic_score`.
 
     >>> scores, relevance = np.array([[3.0, 2.0, 1.0]]), np.array([[0.0, 1.0, 0.0]])
     >>> round(ndcg_at_k(scores, relevance), 4)  # 1 / log2(3)
@@ -99,75 +90,74 @@ def ndcg_at_k(
 
     Source: Järvelin and Kekäläinen, ACM TOIS 2002; ties as McSherry and Najork, ECIR 2008, and scikit-learn.
     """
-    metric = ndcg_metric("relevance", k, gain, None if leave_out is None else "left out")
-    return _mean_of(metric, scores, relevance, direction, leave_out, undefined, reduction, block)
-
-
-def ncs_metric(relevance: str, k: int, leave_out: str | None = None) -> Metric:
-    """NCS@K against the relevance of this name, for `per_query`; the pairs of a truth may be left out."""
-    check_k(k)
-    return _share_of_best(relevance, lambda n: np.minimum(np.arange(n + 1), k), "linear", leave_out)
-
-
-def ndcg_metric(relevance: str, k: int | None = None, gain: str = "linear", leave_out: str | None = None) -> Metric:
-    """NDCG@K against the relevance of this name, for `per_query`; the pairs of a truth may be left out."""
-    if k is not None:
-        check_k(k)
     if gain not in GAINS:
         raise ValueError(f"gain: expected one of {', '.join(GAINS)}, got {gain!r}")
-
-    def discounts(n: int) -> np.ndarray:
-        places = np.arange(1, n + 1)
-        return np.concatenate([[0.0], np.cumsum((places <= (k or n)) / np.log2(1 + places))])
-
-    return _share_of_best(relevance, discounts, gain, leave_out)
+    k, out = None if k is None else check_k(k), None if leave_out is None else "positives"
+    compute = partial(ndcg, k=k, gain=gain, leave_out=out)
+    return _mean_of(compute, scores, relevance, direction, leave_out, undefined, reduction, block)
 
 
-def check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"k: expected an integer from 1, got {k!r}")
-
-
-def _share_of_best(relevance: str, cumulative_of, gain: str, leave_out: str | None) -> Metric:
-    """Gain collected under the scores over the most that can be, place p weighing cumulative[p] - cumulative[p-1]."""
-
-    def share(queries: QueryBlock) -> np.ndarray:
-        gains = queries.relevance(relevance)
-        if gains.min() < 0:
-            raise ValueError(f"relevance: expected no negative value where gains are summed, got {gains.min()}")
-        if gain == "exponential":
-            gains = np.exp2(gains) - 1
-        n = gains.shape[1]
-        left_out = queries.positives(leave_out).matrix if leave_out else sparse.csr_array(gains.shape, dtype=bool)
-        cumulative = np.asarray(cumulative_of(n), dtype=np.float64)
-        last_place = int(np.searchsorted(cumulative, cumulative[-1]))
-        with threads_for(gains.size):
-            pairs = left_out.indptr.astype(np.int64), left_out.indices.astype(np.int64)
-            collected = expected_gain(*queries.score_ranges, gains, *pairs, cumulative, last_place)
-            best = expected_gain(*queries.relevance_ranges(relevance), gains, *pairs, cumulative, last_place)
-        return np.divide(collected, best, out=np.full(len(best), np.nan), where=best > 0)
-
-    return share
-
-
-def _mean_of(metric, scores, relevance, direction, leave_out, undefined, reduction, block) -> float | Tensor:
-    blocks = Blocks(scores, "scores")
-    values = per_query(
-        {"value": metric},
-        blocks,
-        direction,
-        relevance={"relevance": Blocks(relevance, "relevance")},
-        positives={} if leave_out is None else {"left out": as_positives(leave_out, blocks.shape, direction)},
-        block=block,
-    )["value"]
+def _mean_of(
+    compute: Compute,
+    scores: Any,
+    relevance: Any,
+    direction: str,
+    leave_out: Any,
+    undefined: str,
+    reduction: str,
+    block: int | None,
+) -> float | Tensor:
+    values = values_of(compute, scores, direction, relevance=relevance, positives=leave_out, block=block)
     if np.isnan(values).all() and undefined != "zero":
         raise ValueError("relevance: expected some above 0, but no query has any among the candidates it ranks")
     return reduce(values, reduction, undefined)
 
 
+def ncs(queries: QueryBlock, by: str, ties: str, k: int, leave_out: str | None = None) -> np.ndarray:
+    """NCS@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
+    cumulative = np.minimum(np.arange(queries.rows().shape[1] + 1), k)
+    return _share_of_best(queries, by, cumulative, leave_out=leave_out)
+
+
+def ndcg(
+    queries: QueryBlock, by: str, ties: str, k: int | None = None, gain: str = "linear", leave_out: str | None = None
+) -> np.ndarray:
+    """NDCG@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
+    n = queries.rows().shape[1]
+    places = np.arange(1, n + 1)
+    cumulative = np.concatenate([[0.0], np.cumsum((places <= (k or n)) / np.log2(1 + places))])
+    return _share_of_best(queries, by, cumulative, gain, leave_out)
+
+
+standard(Metric(("NCS@10",), partial(ncs, k=10, leave_out="annotated"), "relevance", graded=True, gains=True))
+standard(Metric(("NDCG@10",), partial(ndcg, k=10), "relevance", graded=True, gains=True))
+
+
+def _share_of_best(
+    queries: QueryBlock, by: str, cumulative: np.ndarray, gain: str = "linear", leave_out: str | None = None
+) -> np.ndarray:
+    """Gain collected under the scores over the most that can be, place p weighing cumulative[p] - cumulative[p-1]."""
+    gains = queries.rows(by)
+    if gains.min() < 0:
+        raise ValueError(f"relevance: expected no negative value where gains are summed, got {gains.min()}")
+    if gain == "exponential":
+        gains = np.exp2(gains) - 1
+    if leave_out:
+        left_out = queries.of.positives[leave_out].rows(queries.queries).matrix
+    else:
+        left_out = sparse.csr_array(gains.shape, dtype=bool)
+    cumulative = cumulative.astype(np.float64)
+    last_place = int(np.searchsorted(cumulative, cumulative[-1]))
+    with threads_for(gains.size):
+        pairs = left_out.indptr.astype(np.int64), left_out.indices.astype(np.int64)
+        collected = _expected_gain(*queries.ranges(), gains, *pairs, cumulative, last_place)
+        best = _expected_gain(*queries.ranges(by), gains, *pairs, cumulative, last_place)
+    return np.divide(collected, best, out=np.full(len(best), np.nan), where=best > 0)
+
+
 @njit(parallel=True)
 @no_type_check
-def expected_gain(first, last, gains, indptr, indices, cumulative, last_place):
+def _expected_gain(first, last, gains, indptr, indices, cumulative, last_place):
     """Sum of gains times the mean weight of the places each candidate may take, left-out candidates taking none.
 
     `cumulative[p]` is the weight of the places 1 to p; it does not grow beyond `last_place`.

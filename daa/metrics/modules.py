@@ -15,8 +15,7 @@ from torch import Tensor
 
 from daa.distribution import install
 from daa.metrics.asp import average_semantic_precision
-from daa.metrics.precision import map_at_r, r_precision
-from daa.metrics.recall import recall_at_k
+from daa.metrics.hits import map_at_r, r_precision, recall_at_k
 
 try:
     from torchmetrics import Metric

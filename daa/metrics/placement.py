@@ -18,8 +18,8 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 
 from daa.compiled import njit
-from daa.metrics.inputs import Positives
-from daa.names import HIT_POLICIES
+from daa.metrics.truth import Positives
+from daa.names import HIT_POLICIES, check_name
 
 
 class Placement(NamedTuple):
@@ -36,12 +36,6 @@ class Placement(NamedTuple):
     last: np.ndarray
 
 
-def check_hit_policy(ties: str) -> str:
-    if ties not in HIT_POLICIES:
-        raise ValueError(f"ties: expected one of {', '.join(HIT_POLICIES)}, got {ties!r}")
-    return ties
-
-
 def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) -> Placement:
     """The places of positives whose tie groups span the ranks `first` to `last`.
 
@@ -50,7 +44,7 @@ def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) 
         first, last: int32 [queries, candidates], from `daa.ranks.tie_ranges`; for `"ordinal"` both the ordinal rank.
         ties: one of `HIT_POLICIES`.
     """
-    check_hit_policy(ties)
+    check_name("ties", ties, HIT_POLICIES)
     matrix = positives.matrix
     query_of = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     first, last = first[query_of, matrix.indices], last[query_of, matrix.indices]

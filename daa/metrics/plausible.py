@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from numba import prange
 from torch import Tensor
 
 from daa.compiled import njit, threads_for
-from daa.metrics.inputs import Blocks
-from daa.metrics.placement import HIT_POLICIES, check_hit_policy
-from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
+from daa.matrix import ImagesByCaptions
+from daa.metrics.metric import Metric, standard
+from daa.metrics.queries import QueryBlock, reduce, values_of
+from daa.names import HIT_POLICIES, check_name
 
 ZETAS = (0, 1, 2)
 
 
 def plausible_match_r_precision(
-    scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
+    scores: ImagesByCaptions,
     labels: Bool[Tensor, "images classes"] | Bool[np.ndarray, "images classes"],
     image_of_caption: Int[Tensor, " captions"] | Int[np.ndarray, " captions"],
     *,
@@ -61,60 +63,45 @@ def plausible_match_r_precision(
 
     Source: Chun et al., Probabilistic Embeddings for Cross-Modal Retrieval, CVPR 2021, section 4.1.
     """
-    blocks = Blocks(scores, "scores")
     zeta = int(zeta) if isinstance(zeta, np.integer) else zeta
-    zetas = [zeta] if isinstance(zeta, int) else zeta
-    metric = pmrp_metric(labels, image_of_caption, blocks.shape, zetas, unlabelled, ties)
-    values = per_query({"value": metric}, blocks, direction, block=block)["value"]
-    return reduce(values.mean(axis=1), reduction)
-
-
-def pmrp_metric(
-    labels: Bool[Tensor, "images classes"] | Bool[np.ndarray, "images classes"],
-    image_of_caption: Int[Tensor, " captions"] | Int[np.ndarray, " captions"],
-    shape: tuple[int, int],
-    zetas: Sequence[int] = ZETAS,
-    unlabelled: str = "drop",
-    ties: str = "expected",
-) -> Metric:
-    """R-Precision by plausible matches at each zeta, [queries, zetas], for `per_query`; memory grows by the block."""
-    check_hit_policy(ties)
+    zetas = (zeta,) if isinstance(zeta, int) else tuple(zeta)
     if unlabelled not in ("drop", "keep"):
         raise ValueError(f'unlabelled: expected "drop" or "keep", got {unlabelled!r}')
-    if not len(zetas) or any(isinstance(z, bool) or not isinstance(z, (int, np.integer)) or z < 0 for z in zetas):
+    if not zetas or any(isinstance(z, bool) or not isinstance(z, (int, np.integer)) or z < 0 for z in zetas):
         raise ValueError(f"zeta: expected one or more integers from 0, got {list(zetas)}")
-    codes = np.asarray(labels).astype(np.float32)
-    image_of = np.asarray(image_of_caption).astype(np.int64)
-    if codes.ndim != 2 or len(codes) != shape[0]:
-        raise ValueError(f"labels: expected [{shape[0]} images, classes], got shape {codes.shape}")
-    if image_of.shape != (shape[1],) or image_of.min() < 0 or image_of.max() >= shape[0]:
-        raise ValueError(
-            f"image_of_caption: expected the image, 0 to {shape[0] - 1}, of each of {shape[1]} captions, "
-            f"got shape {image_of.shape} from {image_of.min()} to {image_of.max()}"
-        )
-    sizes = codes.sum(axis=1)
-    kept = (sizes > 0) | (unlabelled == "keep")
-    if not kept[image_of].any():
+    compute = partial(pmrp, zetas=zetas, unlabelled=unlabelled)
+    values = values_of(compute, scores, direction, ties, labels=(labels, image_of_caption), block=block)
+    return reduce(values[:, 0], reduction)
+
+
+def pmrp(
+    queries: QueryBlock, by: str, ties: str, zetas: tuple[int, ...] = ZETAS, unlabelled: str = "drop"
+) -> np.ndarray:
+    """R-Precision by plausible matches, [queries, 1 + zetas]: the mean, and at each zeta; memory grows by the block."""
+    labels = queries.labels
+    kept = (labels.sizes > 0) | (unlabelled == "keep")
+    if not kept[labels.image_of].any():
         raise ValueError(
             'labels: expected a category for an image with a caption, got none; unlabelled="keep" keeps such'
         )
-    wanted = np.array(zetas, dtype=np.int64)
+    check_name("ties", ties, HIT_POLICIES)
     policy = HIT_POLICIES.index(ties)
+    rows, columns = queries.numbers, np.arange(len(labels.codes))
+    if queries.direction == "i2t":
+        columns = labels.image_of
+    else:
+        rows = labels.image_of[rows]
+    distinct, row_of_query = np.unique(rows, return_inverse=True)
+    distance = labels.sizes[distinct][:, None] + labels.sizes[None] - 2 * (labels.codes[distinct] @ labels.codes.T)
+    distance = np.minimum(distance, 255).astype(np.uint8)
+    ranges = queries.ranges(ordinal=ties == "ordinal")
+    wanted = np.array(zetas, dtype=np.int64)
+    with threads_for(queries.rows().size):
+        each = _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
+    return np.column_stack([each.mean(axis=1), each])
 
-    def pmrp(queries: QueryBlock) -> np.ndarray:
-        rows, columns = queries.numbers, np.arange(shape[0])
-        if queries.direction == "i2t":
-            columns = image_of
-        else:
-            rows = image_of[rows]
-        distinct, row_of_query = np.unique(rows, return_inverse=True)
-        distance = sizes[distinct][:, None] + sizes[None] - 2 * (codes[distinct] @ codes.T)
-        ranges = queries.ordinal_ranges if ties == "ordinal" else queries.score_ranges
-        distance = np.minimum(distance, 255).astype(np.uint8)
-        with threads_for(queries.scores.size):
-            return _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
 
-    return pmrp
+standard(Metric(("PMRP", *(f"PMRP zeta={zeta}" for zeta in ZETAS)), pmrp, "labels"))
 
 
 @njit(parallel=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from daa.encoders.vocabulary import Vocabulary
 from daa.reproduce.cost import Cost, cost_of
 from daa.reproduce.facts import FACTS, GPUS, Facts, Gpu
 from daa.training.config import Config
-from daa.training.models import new_model
+from daa.training.data import new_model
 from daa.training.stages import stages
 
 MOMENTS = {"adam": 2, "adamw": 2, "adamp": 2, "sgd": 1}
@@ -145,15 +145,14 @@ def _layers(config: Config) -> tuple[int, ...]:
 
 def _light(config: Config, layers: int) -> Config:
     """The same captions and pairs without what they do not depend on: no network for pictures, no files."""
-    encoders = config.encoders
+    encoders, changes = config.encoders, {}
     if encoders.image != "regions":
         kept = {key: value for key, value in encoders.image_options.items() if key in ("head", "k")}
-        encoders = replace(encoders, image="features", image_options={"features": FEATURES, **kept})
+        changes = {"image": "features", "image_options": {"features": FEATURES, **kept}}
     if encoders.text == "bert":  # its tokenizer would be a file
         sizes = {"vocab_size": PIECES, "num_hidden_layers": layers}
-        options = {**encoders.text_options, "weights": None, "config": sizes}
-        encoders = replace(encoders, text_options=options)
-    return replace(config, encoders=encoders)
+        changes["text_options"] = {**encoders.text_options, "weights": None, "config": sizes}
+    return config.with_(encoders=changes)
 
 
 def _batch(config: Config) -> tuple[int, int]:

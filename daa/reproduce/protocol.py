@@ -14,7 +14,7 @@ from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
 from daa.encoders.vocabulary import split_words
 from daa.evaluation import Report, evaluate
-from daa.metrics.inputs import DIRECTIONS
+from daa.names import DIRECTIONS
 from daa.relevance import TfidfRelevance
 from daa.reproduce.tables import Number
 

@@ -21,9 +21,8 @@ from daa.reproduce.facts import WEIGHTS, Needed, needed_data
 from daa.reproduce.protocol import Result, evaluate_by, results, with_coco_labels
 from daa.reproduce.tables import Row, Table
 from daa.similarity import ensemble
-from daa.training.config import Config
+from daa.training.config import Config, load_config
 from daa.training.data import load_split
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
 
 FORMAT = "daa reproduce 1"

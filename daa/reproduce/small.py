@@ -14,10 +14,9 @@ from daa.encoders.image import ConvSmall
 from daa.reproduce.protocol import FOLDS
 from daa.reproduce.run import Job
 from daa.reproduce.tables import Row, Table
-from daa.training.config import Config, DataConfig
+from daa.training.config import Config, DataConfig, load_config
 from daa.training.data import load_split
 from daa.training.features import FeatureBlocks
-from daa.training.load import load_config
 
 IMAGES = 200
 """Training images by default; a quarter as many to validate on, and as many again to test."""

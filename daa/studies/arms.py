@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def run_arms(
     records = []
     for name, arm in arms.items():
         for seed in seeds:
-            config = replace(arm, train=replace(arm.train, seed=seed))
+            config = arm.with_(train={"seed": seed})
             folder = Path(out) / name / f"seed-{seed}"
             if not _is_recorded(folder, config):
                 if data is None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from daa.corpus import CaptionsByImage
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs
 from daa.training.config import Config
 from daa.training.seeds import derived_seed, numpy_generator
 

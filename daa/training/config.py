@@ -1,283 +1,260 @@
-"""What a training run is made of: typed sections with the range of each value beside it."""
+"""What a training run is made of: typed sections, the range of each value beside it, read from YAML and `key=value`."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
 
-from daa.names import AUGMENTATIONS, closest
+from omegaconf import OmegaConf
+from pydantic import Field, field_validator, model_validator
 
-CHOICES_OF_LOSS = ("soft-contrastive", "closed-form", "infonce", "triplet", "smooth-ap")
-
-
-def _one_of(default: str, *others: str) -> Any:
-    return field(default=default, metadata={"choices": (default, *others)})
+from daa.names import AUGMENTATIONS, CONTRASTIVE_LOSSES, check_name
+from daa.training.section import Section, checked, load_section
 
 
-def _least(least: int, default: float | int | None) -> Any:
-    """At least so much, where it is not null."""
-    return field(default=default, metadata={"least": least})
-
-
-def _above(bound: int, default: float | None) -> Any:
-    return field(default=default, metadata={"above": bound})
-
-
-def _share(default: float) -> Any:
-    return field(default=default, metadata={"least": 0, "below": 1})
-
-
-@dataclass
-class DataConfig:
-    """Which pairs.
-
-    Args:
-        name: a data set of `daa.datasets.load_dataset`.
-        root: its folder, where it needs one; `${oc.env:DAA_DATA}/coco` reads an environment variable.
-        image_size: side of the square images, in pixels.
-        train, val, test: names of the splits.
-        train_images, val_images: use only the first so many images; null for all.
-        options: further arguments of `load_dataset`.
-        keep_images: decode images once and keep them in memory where they fit.
-        shift: augmentation; images move by up to so many pixels in each direction. 0 for none.
-        augment: random views of the training images, by a name of `daa.names.AUGMENTATIONS`; each view is
-            a function of (seed, step, image).
-    """
+class DataConfig(Section):
+    """Which pairs."""
 
     name: str = "scenes"
+    """A data set of `daa.datasets.load_dataset`."""
     root: str | None = None
-    image_size: int = _least(1, 64)
+    """Its folder, where it needs one; `${oc.env:DAA_DATA}/coco` reads an environment variable."""
+    image_size: int = Field(default=64, ge=1)
+    """Side of the square images, in pixels."""
     train: str = "train"
+    """Name of the split that is learnt from."""
     val: str = "val"
+    """Name of the split that validations see."""
     test: str = "test"
-    train_images: int | None = _least(1, None)
-    val_images: int | None = _least(1, None)
-    options: dict[str, Any] = field(default_factory=dict)
+    """Name of the split that `daa evaluate` judges by."""
+    train_images: int | None = Field(default=None, ge=1)
+    """Use only the first so many images; null for all."""
+    val_images: int | None = Field(default=None, ge=1)
+    """The same for validations."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of `load_dataset`."""
     keep_images: bool = True
-    shift: int = _least(0, 0)
-    augment: str = _one_of(*AUGMENTATIONS)
+    """Decode images once and keep them in memory where they fit."""
+    shift: int = Field(default=0, ge=0)
+    """Augmentation: images move by up to so many pixels in each direction; 0 for none."""
+    augment: str = "none"
+    """Random views of the training images, by a name of `daa.names.AUGMENTATIONS`; each view is a function of (seed,
+    step, image)."""
+
+    @field_validator("augment")
+    @classmethod
+    def _known_augmentation(cls, name: str) -> str:
+        check_name("data.augment", name, AUGMENTATIONS)
+        return name
+
+    @model_validator(mode="after")
+    def _one_augmentation(self) -> DataConfig:
+        if self.shift and self.augment != "none":
+            raise ValueError(f"data.shift: expected 0 beside data.augment {self.augment}, got {self.shift}")
+        return self
 
 
-@dataclass
-class EncoderConfig:
-    """Which encoders, see `daa.encoders.build_model`."""
+class EncoderConfig(Section):
+    """Which encoders, see `daa.encoders.model.build_model`."""
 
     image: str = "conv-small"
+    """Name of the image encoder."""
     text: str = "gru"
-    embedding_dim: int = _least(1, 256)
-    image_options: dict[str, Any] = field(default_factory=dict)
-    text_options: dict[str, Any] = field(default_factory=dict)
+    """Name of the text encoder."""
+    embedding_dim: int = Field(default=256, ge=1)
+    """Size of both embeddings."""
+    image_options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the image encoder, such as {width: 32}."""
+    text_options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the text encoder."""
     similarity: str = "cosine"
-    similarity_options: dict[str, Any] = field(default_factory=dict)
-    min_word_count: int = _least(1, 1)
+    """How embeddings are compared."""
+    similarity_options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the similarity."""
+    min_word_count: int = Field(default=1, ge=1)
+    """Words that occur less often in the training captions are unknown."""
 
 
-@dataclass
-class LossConfig:
+class LossConfig(Section):
     """What is minimised: one contrastive loss, and weighted terms beside it; a weight of 0 leaves a term out.
 
     See `daa.training.objective.Objective` for the sum, and for the weights of the papers in its units.
-
-    Args:
-        kind: "soft-contrastive" (Monte-Carlo), "closed-form", "infonce", "triplet" or "smooth-ap".
-        options: further arguments of that loss, such as {margin: 0.1}.
-        samples: draws of each embedding for "soft-contrastive".
-        warmup_epochs: for "triplet" with the hardest negative: so many epochs sum over all negatives first, without
-            which such a loss often collapses.
-        daa_weight: of the DAA loss.
-        daa_temperature: width of its soft step, in units of the model's scores; that of Smooth-AP beside another loss.
-        relevance: what DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same.
-        relevance_ranks: "soft" or "exact".
-        smooth_ap_weight: of Smooth-AP beside another loss.
-        kl_weight: of KL(N(mean, var) || N(0, 1)) of the embeddings.
-        kl_reduction: "mean" per image or caption and dimension, or "sum" over all of them, as in PCME's code.
-        uniformity_weight: of the uniformity of all images and captions together; 10 in PCME on CUB.
-        mmd_weight: of the discrepancy between the images' and the captions' points; 0.01 in PVSE with K = 2.
-        diversity_weight: of how alike the parts of one item are; 0.1 in PVSE with K = 2.
     """
 
-    kind: str = _one_of(*CHOICES_OF_LOSS)
-    options: dict[str, Any] = field(default_factory=dict)
-    samples: int = _least(1, 5)
-    warmup_epochs: int = _least(0, 0)
-    daa_weight: float = _least(0, 0.0)
-    daa_temperature: float = _above(0, 0.01)
+    kind: str = "soft-contrastive"
+    """The contrastive loss, a name of `daa.names.CONTRASTIVE_LOSSES`; "soft-contrastive" is estimated by Monte-Carlo,
+    "closed-form" is not."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of that loss, such as {margin: 0.1}."""
+    samples: int = Field(default=5, ge=1)
+    """Draws of each embedding for "soft-contrastive"."""
+    warmup_epochs: int = Field(default=0, ge=0)
+    """For "triplet" with the hardest negative: so many epochs sum over all negatives first, without which such a loss
+    often collapses."""
+    daa_weight: float = Field(default=0.0, ge=0)
+    """Of the DAA loss."""
+    daa_temperature: float = Field(default=0.01, gt=0)
+    """Width of its soft step, in units of the model's scores; that of Smooth-AP beside another loss."""
     relevance: str = "tfidf"
-    relevance_ranks: str = _one_of("soft", "exact")
-    smooth_ap_weight: float = _least(0, 0.0)
-    kl_weight: float = _least(0, 0.0)
-    kl_reduction: str = _one_of("mean", "sum")
-    uniformity_weight: float = _least(0, 0.0)
-    mmd_weight: float = _least(0, 0.0)
-    diversity_weight: float = _least(0, 0.0)
+    """What DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same."""
+    relevance_ranks: Literal["soft", "exact"] = "soft"
+    """How DAA ranks the relevance itself."""
+    smooth_ap_weight: float = Field(default=0.0, ge=0)
+    """Of Smooth-AP beside another loss."""
+    kl_weight: float = Field(default=0.0, ge=0)
+    """Of KL(N(mean, var) || N(0, 1)) of the embeddings."""
+    kl_reduction: Literal["mean", "sum"] = "mean"
+    """"mean" per image or caption and dimension, or "sum" over all of them, as in PCME's code."""
+    uniformity_weight: float = Field(default=0.0, ge=0)
+    """Of the uniformity of all images and captions together; 10 in PCME on CUB."""
+    mmd_weight: float = Field(default=0.0, ge=0)
+    """Of the discrepancy between the images' and the captions' points; 0.01 in PVSE with K = 2."""
+    diversity_weight: float = Field(default=0.0, ge=0)
+    """Of how alike the parts of one item are; 0.1 in PVSE with K = 2."""
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, name: str) -> str:
+        check_name("loss.kind", name, CONTRASTIVE_LOSSES)
+        return name
+
+    @model_validator(mode="after")
+    def _warmup_to_the_hardest(self) -> LossConfig:
+        if self.warmup_epochs and (self.kind != "triplet" or not self.options.get("hardest", True)):
+            raise ValueError("loss.warmup_epochs: expected loss.kind triplet with the hardest negative, or 0")
+        return self
 
 
-@dataclass
-class OptimConfig:
-    """How it is minimised.
+class OptimConfig(Section):
+    """How it is minimised."""
 
-    Args:
-        name: "adamw", "adam", "adamp" or "sgd" (momentum 0.9).
-        options: further arguments of the optimizer, such as {amsgrad: true}.
-        lr: highest learning rate.
-        loss_lr: learning rate of the loss's own parameters (temperature, a and b); null for `lr`.
-        schedule: "cosine" down to 0, "constant", "step", or "plateau".
-        warmup: share of the steps in which the rate rises from 0, in [0, 1).
-        warmup_epochs: the same in epochs; takes the place of `warmup` if it is above 0.
-        step_epochs: for "step": the rate is multiplied by `factor` after so many epochs, and again after as many.
-        factor: for "step" and "plateau".
-        plateau_patience: for "plateau": validations without a better rsum that are put up with; one more, and the rate
-            is multiplied by `factor`.
-        clip: largest norm of the gradient; 0 for no clipping.
-    """
-
-    name: str = _one_of("adamw", "adam", "adamp", "sgd")
-    options: dict[str, Any] = field(default_factory=dict)
-    lr: float = _above(0, 1e-3)
-    loss_lr: float | None = _above(0, None)
-    weight_decay: float = _least(0, 0.01)
-    schedule: str = _one_of("cosine", "constant", "step", "plateau")
-    warmup: float = _share(0.1)
-    warmup_epochs: float = _least(0, 0.0)
-    step_epochs: int = _least(1, 15)
-    factor: float = field(default=0.1, metadata={"above": 0, "below": 1})
-    plateau_patience: int = _least(0, 10)
-    clip: float = _least(0, 2.0)
+    name: Literal["adamw", "adam", "adamp", "sgd"] = "adamw"
+    """The optimizer; "sgd" with momentum 0.9."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the optimizer, such as {amsgrad: true}."""
+    lr: float = Field(default=1e-3, gt=0)
+    """Highest learning rate."""
+    loss_lr: float | None = Field(default=None, gt=0)
+    """Learning rate of the loss's own parameters (temperature, a and b); null for `lr`."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Of the model's matrices and filters."""
+    schedule: Literal["cosine", "constant", "step", "plateau"] = "cosine"
+    """How the rate falls after the warm-up: "cosine" down to 0, by `factor` with "step" and "plateau"."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the rate rises from 0."""
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    """The same in epochs; takes the place of `warmup` if it is above 0."""
+    step_epochs: int = Field(default=15, ge=1)
+    """For "step": the rate is multiplied by `factor` after so many epochs, and again after as many."""
+    factor: float = Field(default=0.1, gt=0, lt=1)
+    """For "step" and "plateau"."""
+    plateau_patience: int = Field(default=10, ge=0)
+    """For "plateau": validations without a better rsum that are put up with; one more, and the rate is multiplied by
+    `factor`."""
+    clip: float = Field(default=2.0, ge=0)
+    """Largest norm of the gradient; 0 for no clipping."""
 
 
-@dataclass
-class TrainConfig:
-    """How long, in which portions, and what is kept.
+class TrainConfig(Section):
+    """How long, in which portions, and what is kept."""
 
-    Args:
-        epochs: of the first stage, the only one unless `finetune.epochs` is above 0.
-        batch_size: images a batch ("image" sampling) or pairs a batch ("caption" or "class"), over all processes.
-        sampling: what an epoch is: "image" takes each image once with `captions_per_image` of its captions drawn
-            anew, "caption" takes each caption once with its image, "class" takes steps of one caption a class.
-        chunks: a process embeds its share of a batch in so many parts, one after the other, to fit into memory; losses
-            see the batch as a whole (gradient caching). Embedding is done twice if this is above 1.
-        precision: "no" (float32), "bf16" or "fp16" (GPU only).
-        device: "auto" (a GPU where there is one) or "cpu".
-        checkpoint_every: steps between two checkpoints; what a crash can cost. Each epoch ends with one as well.
-        eval_every: epochs between two validations; the last epoch always has one.
-        patience: a stage ends early after so many validations in a row without a better rsum; null for never.
-        log_every: steps between two lines of the log.
-        tensorboard: write what is logged for TensorBoard too, into `tensorboard/` of the run's folder.
-        workers: processes that prepare batches; 0 prepares them in the training process.
-    """
-
-    epochs: int = _least(1, 10)
-    batch_size: int = _least(2, 128)
-    sampling: str = _one_of("image", "caption", "class")
-    captions_per_image: int = _least(1, 1)
-    chunks: int = _least(1, 1)
-    seed: int = _least(0, 0)
-    precision: str = _one_of("no", "bf16", "fp16")
-    device: str = _one_of("auto", "cpu")
-    checkpoint_every: int = _least(1, 50)
-    eval_every: int = _least(1, 1)
-    patience: int | None = _least(1, None)
-    log_every: int = _least(1, 10)
+    epochs: int = Field(default=10, ge=1)
+    """Of the first stage, the only one unless `finetune.epochs` is above 0."""
+    batch_size: int = Field(default=128, ge=2)
+    """Images a batch ("image" sampling) or pairs a batch ("caption" or "class"), over all processes."""
+    sampling: Literal["image", "caption", "class"] = "image"
+    """What an epoch is: "image" takes each image once with `captions_per_image` of its captions drawn anew, "caption"
+    takes each caption once with its image, "class" takes steps of one caption a class."""
+    captions_per_image: int = Field(default=1, ge=1)
+    """For "image" sampling."""
+    chunks: int = Field(default=1, ge=1)
+    """A process embeds its share of a batch in so many parts, one after the other, to fit into memory; losses see the
+    batch as a whole (gradient caching). Embedding is done twice if this is above 1."""
+    seed: int = Field(default=0, ge=0)
+    """Decides everything random."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """"no" (float32), "bf16" or "fp16" (GPU only)."""
+    device: Literal["auto", "cpu"] = "auto"
+    """"auto" (a GPU where there is one) or "cpu"."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    """Steps between two checkpoints; what a crash can cost. Each epoch ends with one as well."""
+    eval_every: int = Field(default=1, ge=1)
+    """Epochs between two validations; the last epoch always has one."""
+    patience: int | None = Field(default=None, ge=1)
+    """A stage ends early after so many validations in a row without a better rsum; null for never."""
+    log_every: int = Field(default=10, ge=1)
+    """Steps between two lines of the log."""
     tensorboard: bool = False
-    workers: int = _least(0, 0)
+    """Write what is logged for TensorBoard too, into `tensorboard/` of the run's folder."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that prepare batches; 0 prepares them in the training process."""
 
 
-@dataclass
-class FinetuneConfig:
+class FinetuneConfig(Section):
     """A second stage: the first trains with the encoders' pretrained parts frozen, this one trains everything.
 
     It starts from the weights of the first stage with a fresh optimizer and a schedule of its own.
-
-    Args:
-        epochs: 0 for one stage only, in which the encoders' own options say what is frozen.
-        start: weights to start from, "last" (PCME) or "best" by rsum (the code released with DAA).
-        lr_factor: the learning rates are those of `optim` times this; 0.1 in PCME on COCO, 1 on CUB.
-        optim: what else differs from the section `optim`, such as {schedule: constant, warmup_epochs: 1}.
     """
 
-    epochs: int = _least(0, 0)
-    start: str = _one_of("last", "best")
-    lr_factor: float = _above(0, 0.1)
-    optim: dict[str, Any] = field(default_factory=dict)
+    epochs: int = Field(default=0, ge=0)
+    """0 for one stage only, in which the encoders' own options say what is frozen."""
+    start: Literal["last", "best"] = "last"
+    """Weights to start from, "last" (PCME) or "best" by rsum (the code released with DAA)."""
+    lr_factor: float = Field(default=0.1, gt=0)
+    """The learning rates are those of `optim` times this; 0.1 in PCME on COCO, 1 on CUB."""
+    optim: dict[str, Any] = Field(default_factory=dict)
+    """What else differs from the section `optim`, such as {schedule: constant, warmup_epochs: 1}."""
 
 
-@dataclass
-class Config:
+class Config(Section):
     """One run."""
 
-    data: DataConfig = field(default_factory=DataConfig)
-    encoders: EncoderConfig = field(default_factory=EncoderConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
-    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    data: DataConfig = DataConfig()
+    encoders: EncoderConfig = EncoderConfig()
+    loss: LossConfig = LossConfig()
+    optim: OptimConfig = OptimConfig()
+    train: TrainConfig = TrainConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, for JSON and YAML."""
-        return dataclasses.asdict(self)
+    @model_validator(mode="after")
+    def _finetune_is_valid(self) -> Config:
+        self.finetune_optim()
+        return self
 
+    def finetune_optim(self) -> OptimConfig:
+        """The section `optim` of the second stage.
 
-def check_config(config: Config) -> None:
-    """Refuse a value outside its range or its list of choices.
-
-    Raises:
-        ValueError: naming the key, what was expected and what came.
-    """
-    for section in fields(config):
-        _check_section(section.name, getattr(config, section.name))
-    loss = config.loss
-    if loss.warmup_epochs and (loss.kind != "triplet" or not loss.options.get("hardest", True)):
-        raise ValueError("loss.warmup_epochs: expected loss.kind triplet with the hardest negative, or 0")
-    if config.data.shift and config.data.augment != "none":
-        raise ValueError(f"data.shift: expected 0 beside data.augment {config.data.augment}, got {config.data.shift}")
-    finetune_optim(config)
+        >>> Config(finetune=FinetuneConfig(optim={"warmup": 0.0})).finetune_optim().lr
+        0.0001
+        """
+        factor, loss_lr = self.finetune.lr_factor, self.optim.loss_lr
+        rates = {"lr": self.optim.lr * factor, "loss_lr": None if loss_lr is None else loss_lr * factor}
+        return checked(OptimConfig, {**dict(self.optim), **rates, **self.finetune.optim}, "finetune.optim.")
 
 
-def finetune_optim(config: Config) -> OptimConfig:
-    """The section `optim` of the second stage.
+def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """A configuration from a YAML file and overrides, all else as in `Config`.
 
-    >>> finetune_optim(Config(finetune=FinetuneConfig(optim={"warmup": 0.0}))).lr
-    0.0001
+    Args:
+        path: the file, or the name of a shipped one such as "scenes-daa"; None for the defaults.
+        overrides: such as `"loss.daa_weight=2"`; the value is read as YAML. Dictionaries are merged, and
+            `"loss.options={}"` empties one.
 
     Raises:
-        ValueError: an unknown key in `finetune.optim`, or a value out of its range.
+        FileNotFoundError: no such file.
+        ValueError: not YAML, an unknown key (the message has the closest known one), or a value of the wrong type or
+            outside its range.
+
+    >>> load_config(overrides=["loss.daa_weight=2", "optim.lr=1e-3"]).loss.daa_weight
+    2.0
+    >>> load_config(overrides=["loss.daa_wieght=2"])
+    Traceback (most recent call last):
+    ValueError: overrides: unknown key loss.daa_wieght; did you mean loss.daa_weight?
     """
-    optim, finetune = config.optim, config.finetune
-    known = [item.name for item in fields(optim)]
-    for name in finetune.optim:
-        if name not in known:
-            raise ValueError(f"finetune.optim: expected keys of optim, got {name!r}{closest(name, known)}")
-    loss_lr = None if optim.loss_lr is None else optim.loss_lr * finetune.lr_factor
-    rates = {"lr": optim.lr * finetune.lr_factor, "loss_lr": loss_lr}
-    values: dict[str, Any] = {**rates, **finetune.optim}
-    for item in fields(optim):
-        if item.name in values:
-            _check(f"finetune.optim.{item.name}", values[item.name], item.metadata)
-            if isinstance(values[item.name], int) and str(item.type).startswith("float"):
-                values[item.name] = float(values[item.name])
-    return dataclasses.replace(optim, **values)
+    return load_section(Config, path, overrides)
 
 
-def _check_section(name: str, section: Any) -> None:
-    for item in fields(section):
-        _check(f"{name}.{item.name}", getattr(section, item.name), item.metadata)
-
-
-def _check(key: str, value: Any, bounds: Any) -> None:
-    choices = bounds.get("choices")
-    if choices and value not in choices:
-        raise ValueError(f"{key}: expected one of {', '.join(choices)}, got {value!r}{closest(str(value), choices)}")
-    if value is None or choices or not bounds:
-        return
-    if not isinstance(value, int | float):
-        raise ValueError(f"{key}: expected a number, got {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{key}: expected a finite number, got {value}")
-    if "least" in bounds and not value >= bounds["least"]:
-        raise ValueError(f"{key}: expected at least {bounds['least']}, got {value}")
-    if "above" in bounds and not value > bounds["above"]:
-        raise ValueError(f"{key}: expected a number above {bounds['above']}, got {value}")
-    if "below" in bounds and not value < bounds["below"]:
-        raise ValueError(f"{key}: expected a number below {bounds['below']}, got {value}")
+def save_config(config: Config, path: str | Path) -> None:
+    """Write a configuration as YAML that `load_config` reads."""
+    OmegaConf.save(OmegaConf.create(config.to_dict()), path)

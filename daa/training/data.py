@@ -1,14 +1,19 @@
-"""What a run reads: images, captions and relevance of the training and the validation split, prepared once."""
+"""What a configuration describes: its splits and their relevance, prepared once, and its untrained model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 
 from daa.datasets import load_dataset
-from daa.datasets.base import ImageTextDataset
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs, ImageTextDataset
+from daa.datasets.download import fetch
+from daa.encoders.model import Model, build_model
+from daa.encoders.pretrained import fetching_by
+from daa.encoders.vocabulary import Vocabulary
 from daa.relevance import Relevance, relevance_by_name
 from daa.training.config import Config, DataConfig
 
@@ -53,3 +58,28 @@ def load_data(config: Config) -> TrainingData:
         relevance.fit(train.corpus),
         val_relevance.fit(val.corpus).matrix(),
     )
+
+
+def new_model(config: Config, vocabulary: Vocabulary) -> Model:
+    """The untrained model of a configuration; weights it names are got as data sets are, from a mirror for instance."""
+    encoders = config.encoders
+    with fetching_by(fetch):
+        return build_model(
+            encoders.image,
+            encoders.text,
+            vocabulary,
+            encoders.embedding_dim,
+            encoders.image_options,
+            encoders.text_options,
+            encoders.similarity,
+            encoders.similarity_options,
+        )
+
+
+@torch.no_grad()
+def first_embeddings(model: Model, data: ImageInputs) -> tuple[Any, Any]:
+    """Embeddings of one image and one caption, to see of which kind they are."""
+    model.eval()
+    images = model.encode_images(data.batch([0]))
+    captions = model.encode_captions(data.dataset.corpus.captions[:1])
+    return images, captions

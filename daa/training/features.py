@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageInputs, ImageTextDataset
+from daa.datasets.download import fetch
 from daa.datasets.feature_cache import write_features
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import build_image_encoder
+from daa.encoders.pretrained import fetching_by
 from daa.training.config import Config
 from daa.training.data import load_split
 from daa.training.seeds import reproducible, seed_everything
@@ -81,7 +80,7 @@ def cache_features(
     name = config.encoders.image
     if config.finetune.epochs:
         raise ValueError("finetune.epochs: expected 0, since an encoder whose features are kept cannot be fine-tuned")
-    with reproducible():
+    with reproducible(), fetching_by(fetch):
         seed_everything(config.train.seed, "weights")
         encoder = build_image_encoder(name, config.encoders.embedding_dim, config.encoders.image_options)
     if not hasattr(encoder, "body_features"):
@@ -104,16 +103,9 @@ def cache_features(
         made_by = f"{name} {body}, {data.image_size} px{seed}"
         written = write_features(folder, split, blocks, dataset.corpus, dtype=dtype, made_by=made_by)
     n_features = np.load(written, mmap_mode="r").shape[-1]
-    return replace(
-        config,
-        data=replace(
-            data, name="precomputed", root=str(folder), options={}, augment="none", train_images=None, val_images=None
-        ),
-        encoders=replace(
-            config.encoders, image="features", image_options=_of_the_head(options) | {"features": n_features}
-        ),
+    of_the_head = {key: value for key, value in options.items() if key not in OF_THE_BODY}
+    return config.with_(
+        data={"name": "precomputed", "root": str(folder), "options": {}, "augment": "none"}
+        | {"train_images": None, "val_images": None},
+        encoders={"image": "features", "image_options": of_the_head | {"features": n_features}},
     )
-
-
-def _of_the_head(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in OF_THE_BODY}

@@ -34,7 +34,7 @@ from daa.training.seeds import seed_everything, torch_generator
 MODALITIES = ("images", "captions")
 
 
-class Gradients:
+class GradCache:
     """Fills the gradients of a model and its objective for a batch.
 
     Args:

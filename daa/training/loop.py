@@ -22,27 +22,27 @@ from daa.encoders.model import Model
 from daa.encoders.pretrained import without_pretrained
 from daa.encoders.vocabulary import Vocabulary
 from daa.training.batches import Batch, Batches
-from daa.training.checkpoint import (
+from daa.training.config import Config
+from daa.training.data import TrainingData, first_embeddings, load_data, new_model
+from daa.training.gradients import GradCache
+from daa.training.objective import Objective
+from daa.training.run import (
+    RunFolder,
+    RunState,
     load_checkpoint,
     module_tensors,
     optimizer_tensors,
     part,
+    read_record,
     restore_optimizer,
     save_checkpoint,
     with_prefix,
 )
-from daa.training.collapse import CollapseWatch, vital_signs
-from daa.training.config import Config
-from daa.training.data import TrainingData, load_data
-from daa.training.gradients import Gradients
-from daa.training.models import first_embeddings, new_model
-from daa.training.objective import Objective
-from daa.training.optim import build_optimizer, rate, set_rate
-from daa.training.progress import Board, TrainingProgress, require_tensorboard
-from daa.training.run import RunFolder, read_record
+from daa.training.section import checked
 from daa.training.seeds import reproducible, seed_everything
-from daa.training.stages import Stage, Verdicts, stages
+from daa.training.stages import EarlyStopping, Stage, build_optimizer, rate, set_rate, stages
 from daa.training.validate import validate
+from daa.training.watch import Board, CollapseWatch, TrainingProgress, require_tensorboard, vital_signs
 
 
 def train(
@@ -55,7 +55,7 @@ def train(
     or another torch sum in another order.
 
     Args:
-        config: see `daa.training.load.load_config`.
+        config: see `daa.training.config.load_config`.
         out: folder of the run.
         data: the splits, if they are at hand already.
         restart: discard an earlier run in the folder.
@@ -77,66 +77,62 @@ def train(
 
 class _Run:
     def __init__(self, config: Config, folder: RunFolder, data: TrainingData, quiet: bool, threads: int) -> None:
-        self.config, self.folder, self.data, self.quiet, self.threads = config, folder, data, quiet, threads
+        self.config, self.folder, self.data, self.state = config, folder, data, RunState()
         AcceleratorState._reset_state(True)  # an earlier run of this process may have had another precision
         patient = InitProcessGroupKwargs(timeout=timedelta(hours=6))  # the others wait for a validation
         self.accelerator = Accelerator(
             mixed_precision=config.train.precision, cpu=config.train.device == "cpu", kwargs_handlers=[patient]
         )
         self.main, processes = self.accelerator.is_main_process, self.accelerator.num_processes
+        self.quiet = quiet or not self.main
         if config.train.batch_size < processes:
             raise ValueError(f"train.batch_size: expected at least one for each of {processes} processes")
         captions = data.train.dataset.corpus.captions
-        self.vocabulary = Vocabulary.build(captions, config.encoders.min_word_count)
+        vocabulary = Vocabulary.build(captions, config.encoders.min_word_count)
+        self.header: dict[str, Any] = {"config": config.to_dict(), "vocabulary": list(vocabulary.words)}
+        self.header |= {"threads": threads, "processes": processes}
         seed_everything(config.train.seed, "weights")
-        self.model = new_model(config, self.vocabulary).to(self.accelerator.device)
+        self.model = new_model(config, vocabulary).to(self.accelerator.device)
         self.objective = Objective(config.loss).to(self.accelerator.device)
         if config.train.tensorboard:
             require_tensorboard()
         self.objective.check(*first_embeddings(self.model, data.train))
-        self.gradients = Gradients(self.model, self.objective, self.accelerator, config.train.seed, config.train.chunks)
+        self.gradients = GradCache(self.model, self.objective, self.accelerator, config.train.seed, config.train.chunks)
         relevance = data.relevance if config.loss.daa_weight else None
         share = (self.accelerator.process_index, processes)
         self.batches = Batches(data.train, self.model.tokenize(captions), config, relevance, share)
         self.stages = stages(config, self.batches.sampler.steps_per_epoch)
-        self.state: dict[str, Any] = {"step": 0, "log_bytes": 0, "seconds": 0.0, "best": None, "validation": None}
-        self.state |= {"stage": 0, "verdicts": {}, "collapse": {}, "stopped": []}
         self.last_seen: tuple[int, torch.Tensor, torch.Tensor] | None = None
-        earlier = None if folder.restart or not folder.last.exists() else load_checkpoint(folder.last)
-        if earlier:
-            self._load_weights(earlier[0])
-            self.state |= earlier[1]["state"]
-        self._prepare(self.stages[self.state["stage"]])
-        if earlier:
-            self._restore(*earlier)
+        if folder.restart or not folder.last.exists():
+            self._prepare(self.stages[0])
+        else:
+            self._restore(*load_checkpoint(folder.last))
         if self.main:
             folder.begin()
-            folder.truncate_log(self.state["log_bytes"])
-        steps = self.accelerator.gather(torch.tensor([self.state["step"]], device=self.accelerator.device)).tolist()
+            folder.truncate_log(self.state.log_bytes)
+        steps = self.accelerator.gather(torch.tensor([self.state.step], device=self.accelerator.device)).tolist()
         if len(set(steps)) > 1:
             raise ValueError(f"out: expected a folder that all processes see, but they go on from the steps {steps}")
-        self.began = time.monotonic() - self.state["seconds"]
+        self.began = time.monotonic() - self.state.seconds
 
     def _prepare(self, stage: Stage) -> None:
-        """An optimizer for a stage, and what has been seen in it."""
-        self.stage = stage
+        """An optimizer for a stage."""
+        self.state.stage = stage.number
         stage.prepare(self.model)
         self.optimizer = self.accelerator.prepare(build_optimizer(self.model, self.objective, stage.optim))
-        self.state["stage"] = stage.number
-        self.verdicts = Verdicts(stage.optim, self.config.train.patience, self.state["verdicts"])
 
     def go(self) -> dict[str, Any]:
-        first = self.state["step"]
-        progress = TrainingProgress(len(self.batches), first, self.folder.path.name, self.quiet or not self.main)
+        first = self.state.step
+        progress = TrainingProgress(len(self.batches), first, self.folder.path.name, self.quiet)
         log = self.folder.log if self.main else os.devnull
         with progress, open(log, "a", encoding="utf-8") as self.log, self._board(first) as self.board:
             for stage in self.stages:
-                if stage.number > self.stage.number:
+                if stage.number > self.state.stage:
                     self._begin(stage)
-                if stage is self.stage:
+                if stage.number == self.state.stage:
                     self._train(stage, progress)
         if self.main:
-            results = {key: self.state[key] for key in ("best", "validation", "stopped", "seconds")}
+            results = {key: getattr(self.state, key) for key in ("best", "validation", "stopped", "seconds")}
             parameters = sum(p.numel() for p in self.model.parameters())
             self.folder.write("finished", parameters=parameters, processes=self.accelerator.num_processes, **results)
         self.accelerator.wait_for_everyone()
@@ -147,7 +143,7 @@ class _Run:
         if self.config.finetune.start == "best":
             self.accelerator.wait_for_everyone()
             self._load_weights(load_checkpoint(self.folder.best)[0])
-        self.state["verdicts"] = {}
+        self.state.early_stopping = EarlyStopping()
         self.accelerator.free_memory()  # it would go on to unscale the gradients of the earlier optimizer
         self._prepare(stage)
         self._write("stage", step=stage.first, stage=stage.number, start=self.config.finetune.start)
@@ -155,20 +151,19 @@ class _Run:
 
     def _train(self, stage: Stage, progress: TrainingProgress) -> None:
         train, per_epoch = self.config.train, self.batches.sampler.steps_per_epoch
-        for batch in self._upcoming(self.state["step"], stage.end):
+        for batch in self._upcoming(self.state.step, stage.end):
             last_of_epoch = (batch.step + 1) % per_epoch == 0
             self._step(batch, stage, per_epoch, log=batch.step % train.log_every == 0 or last_of_epoch)
-            done = self.state["step"] = batch.step + 1
+            done = self.state.step = batch.step + 1
             progress.step(done)
             if last_of_epoch and ((done // per_epoch) % train.eval_every == 0 or done == stage.end):
-                self._validate(done, done // per_epoch)
-                progress.validation(done, done // per_epoch, self.state["validation"])
-                if self.verdicts.enough and done < stage.end:
-                    self.state["stopped"].append({"stage": stage.number, "epoch": done // per_epoch})
-                    self.state["step"] = stage.end
+                progress.validation(self._validate(stage, done // per_epoch))
+                if self.state.early_stopping.enough(train.patience) and done < stage.end:
+                    self.state.stopped.append({"stage": stage.number, "epoch": done // per_epoch})
+                    self.state.step = stage.end
             if last_of_epoch or done % train.checkpoint_every == 0:
                 self._save()
-            if self.state["step"] == stage.end:
+            if self.state.step == stage.end:
                 return
 
     def _upcoming(self, first: int, end: int) -> Iterator[Batch]:
@@ -178,7 +173,8 @@ class _Run:
             yield batch.to(self.accelerator.device)
 
     def _step(self, batch: Batch, stage: Stage, per_epoch: int, log: bool) -> None:
-        share = rate(stage.optim, batch.step - stage.first, stage.end - stage.first, per_epoch) * self.verdicts.factor
+        share = rate(stage.optim, batch.step - stage.first, stage.end - stage.first, per_epoch)
+        share *= self.state.early_stopping.factor
         set_rate(self.optimizer, share)
         self.model.train()
         self.objective.begin_epoch(batch.step // per_epoch)
@@ -192,9 +188,9 @@ class _Run:
             signs = vital_signs(self.objective.contrastive, scores, batch.positives, images, captions)
             lr = share * stage.optim.lr
             self._write("step", step=batch.step, lr=lr, gradient_norm=float(norm), **values, **signs)
-            for text in CollapseWatch(self.state["collapse"])(signs):
+            for text in CollapseWatch(self.state.collapse)(signs):
                 self._write("warning", step=batch.step, text=text)
-                if self.main and not self.quiet:
+                if not self.quiet:
                     print(f"{self.folder.path.name}: step {batch.step}: {text}", file=sys.stderr, flush=True)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -209,40 +205,40 @@ class _Run:
             if not (torch.isfinite(value) or (value is norm and self.accelerator.scaler)):
                 raise ValueError(f"train: the {name} is {value.item()} at step {step}; try a lower optim.lr")
 
-    def _validate(self, step: int, epoch: int) -> None:
+    def _validate(self, stage: Stage, epoch: int) -> dict[str, Any]:
         """By the first process; the others wait and hear the result, on which the learning rate may depend."""
         results = [validate(self.model, self.data.val, self.data.val_relevance) if self.main else None]
-        result = {"step": step, "epoch": epoch, **broadcast_object_list(results)[0]}
+        result = {"step": self.state.step, "epoch": epoch, **broadcast_object_list(results)[0]}
         self._write("validation", **result)
-        self.verdicts(result["rsum"])
-        self.state["validation"] = result
-        best = self.state["best"]
-        if best is None or result["rsum"] > best["rsum"]:
-            self.state["best"] = result
+        self.state.early_stopping.note(result["rsum"], stage.optim)
+        self.state.validation = result
+        if self.state.best is None or result["rsum"] > self.state.best["rsum"]:
+            self.state.best = result
             if self.main:
-                save_checkpoint(self.folder.best, module_tensors(self.model, self.objective), self._header())
+                self._write_checkpoint(self.folder.best, module_tensors(self.model, self.objective))
+        return result
 
     def _save(self) -> None:
         if not self.main:
             return
         self._require_finite()
         self.log.flush()
-        self.state |= {"log_bytes": self.log.tell(), "seconds": time.monotonic() - self.began}
+        self.state.log_bytes, self.state.seconds = self.log.tell(), time.monotonic() - self.began
         tensors = module_tensors(self.model, self.objective)
-        tensors |= with_prefix(optimizer_tensors(self.optimizer), "optimizer")
-        save_checkpoint(self.folder.last, tensors, self._header())
+        self._write_checkpoint(self.folder.last, tensors | with_prefix(optimizer_tensors(self.optimizer), "optimizer"))
 
-    def _header(self) -> dict[str, Any]:
+    def _write_checkpoint(self, file: Path, tensors: dict[str, torch.Tensor]) -> None:
         scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
-        run: dict[str, Any] = {"config": self.config.to_dict(), "vocabulary": list(self.vocabulary.words)}
-        run |= {"threads": self.threads, "processes": self.accelerator.num_processes}
-        return run | {"state": self.state, "scaler": scaler}
+        save_checkpoint(file, tensors, {**self.header, "state": self.state.to_dict(), "scaler": scaler})
 
     def _restore(self, tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> None:
-        """The optimizer's memory and the scale of mixed precision."""
-        for name, now in (("threads", self.threads), ("processes", self.accelerator.num_processes)):
-            before = header.get(name, 1)
-            if before != now and self.main and not self.quiet:
+        """Everything that the last checkpoint knows."""
+        self.state = RunState.from_dict(header["state"])
+        self._load_weights(tensors)
+        self._prepare(self.stages[self.state.stage])
+        for name in ("threads", "processes"):
+            before, now = header.get(name, 1), self.header[name]
+            if before != now and not self.quiet:
                 print(
                     f"{self.folder.path.name}: was trained on {before} {name} and goes on with {now}; "
                     "its weights will differ in the last bits",
@@ -273,12 +269,9 @@ def load_run(out: str | Path, which: str = "best") -> tuple[Model, Config]:
         out: folder of the run.
         which: "best" (highest rsum on the validation split) or "last".
     """
-    from omegaconf import OmegaConf
-
     read_record(out)
     tensors, header = load_checkpoint(Path(out) / f"{which}.safetensors")
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), header["config"]))
-    assert isinstance(config, Config)
+    config = checked(Config, header["config"])
     with without_pretrained():  # all weights are in the checkpoint
         model = new_model(config, Vocabulary(header["vocabulary"]))
     model.load_state_dict(part(tensors, "model"))

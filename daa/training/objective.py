@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any, get_type_hints
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from daa.embeddings import Embedding, Gaussian, PointSet
-from daa.losses import (
-    ClosedFormContrastiveLoss,
-    DAALoss,
-    InfoNCELoss,
-    SmoothAPLoss,
-    SoftContrastiveLoss,
-    TripletLoss,
-    diversity,
-    kl_standard_normal,
-    mmd,
-    uniformity,
-)
-from daa.names import closest
+from daa.losses import DAALoss, SmoothAPLoss, diversity, kl_standard_normal, mmd, uniformity
+from daa.names import CONTRASTIVE_LOSSES, closest
 from daa.training.config import LossConfig
 
-CONTRASTIVE: dict[str, type[nn.Module]] = {
-    "soft-contrastive": SoftContrastiveLoss,
-    "closed-form": ClosedFormContrastiveLoss,
-    "infonce": InfoNCELoss,
-    "triplet": TripletLoss,
-    "smooth-ap": SmoothAPLoss,
-}
 POINTS = (Gaussian, PointSet)
 
 
@@ -66,17 +50,18 @@ class Objective(nn.Module):
 
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
-        options: dict[str, Any] = dict(config.options)
-        if config.kind == "soft-contrastive":
-            options = {"n_samples": config.samples, **options}
-        allowed = list(inspect.signature(CONTRASTIVE[config.kind]).parameters)
+        kind: Callable[..., nn.Module] = resolve_name(CONTRASTIVE_LOSSES[config.kind])
+        allowed = list(inspect.signature(kind).parameters)
+        options = {"n_samples": config.samples} if "n_samples" in allowed else {}
+        options |= config.options
         for option in options:
             if option not in allowed:
                 raise ValueError(
                     f"loss.options: {config.kind} takes {', '.join(allowed)}, not {option!r}{closest(option, allowed)}"
                 )
         self.config = config
-        self.contrastive = CONTRASTIVE[config.kind](**options)
+        self.contrastive = kind(**options)
+        self.takes = {name: hint for name, hint in get_type_hints(self.contrastive.forward).items() if name != "return"}
         self.daa = DAALoss(config.daa_temperature, relevance_ranks=config.relevance_ranks)  # type: ignore[arg-type]
         self.smooth_ap = SmoothAPLoss(config.daa_temperature)
         parts = ("daa", "smooth_ap", "kl", "uniformity", "mmd", "diversity")
@@ -95,8 +80,8 @@ class Objective(nn.Module):
         """
         kinds: dict[str, Any] = {"kl": Gaussian, "uniformity": POINTS, "mmd": POINTS, "diversity": PointSet}
         needs = [(f"{part}_weight", weight, kinds.get(part, Embedding)) for part, weight in self.weights.items()]
-        if self.config.kind in ("soft-contrastive", "closed-form"):
-            needs.append(("kind", self.config.kind, Gaussian))
+        if "images" in self.takes:
+            needs.append(("kind", self.config.kind, self.takes["images"]))
         for key, value, kind in needs:
             for embedding in (images, captions):
                 if not isinstance(embedding, kind):
@@ -125,13 +110,9 @@ class Objective(nn.Module):
             relevance: what DAA ranks by; needed if daa_weight is above 0.
             generator: where Monte-Carlo samples come from.
         """
-        parts: dict[str, Tensor] = {}
-        if self.config.kind == "soft-contrastive":
-            parts["contrastive"] = self.contrastive(images, captions, positives, generator=generator)
-        elif self.config.kind == "closed-form":
-            parts["contrastive"] = self.contrastive(images, captions, positives)
-        else:
-            parts["contrastive"] = self.contrastive(scores, positives)
+        given = {"images": images, "captions": captions, "scores": scores, "positives": positives}
+        given |= {"relevance": relevance, "generator": generator}
+        parts: dict[str, Tensor] = {"contrastive": self.contrastive(**{name: given[name] for name in self.takes})}
         if "daa" in self.weights:
             if relevance is None:
                 raise ValueError("relevance: expected a matrix [images, captions] for the DAA loss, got None")

@@ -1,18 +1,75 @@
-"""The folder of a run: its configuration, log, checkpoints and what became of it."""
+"""The folder of a run: its configuration, log and checkpoints, where it stands, and what became of it.
+
+A checkpoint is one file: tensors, and all else as JSON in its header; the old one or the new one, never a part.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from daa.files import provenance, write_json
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from daa.files import atomic_write, provenance, write_json
 from daa.training.config import Config
+from daa.training.stages import EarlyStopping
 
 HARMLESS = ("train.checkpoint_every", "train.workers", "train.tensorboard", "data.keep_images", "data.root")
 """Keys that may differ between a run and its resumption, since no weight depends on them."""
+HEADER = "daa"
+
+
+@dataclass
+class RunState:
+    """Where a run stands, as its checkpoints keep it.
+
+    Args:
+        step: steps done.
+        stage: number of the stage.
+        seconds: spent so far, over all calls.
+        log_bytes: size of the log when the checkpoint was written.
+        best: the validation with the highest rsum.
+        validation: the last one.
+        early_stopping: what this stage's validations decide.
+        collapse: logged steps in a row that showed each sign of a collapse.
+        stopped: {"stage", "epoch"} of each stage that ended early.
+    """
+
+    step: int = 0
+    stage: int = 0
+    seconds: float = 0.0
+    log_bytes: int = 0
+    best: dict[str, Any] | None = None
+    validation: dict[str, Any] | None = None
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    collapse: dict[str, int] = field(default_factory=dict)
+    stopped: list[dict[str, int]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> RunState:
+        """From what a checkpoint has kept; `early_stopping` was called `verdicts` once.
+
+        Raises:
+            ValueError: it has something that this version does not know.
+        """
+        values = dict(kept)
+        values["early_stopping"] = EarlyStopping(**values.pop("verdicts", values.get("early_stopping", {})))
+        if unknown := values.keys() - {one.name for one in fields(cls)}:
+            raise ValueError(
+                f"checkpoint: its state has {', '.join(sorted(unknown))}, which this version does not know"
+            )
+        return cls(**values)
 
 
 class RunFolder:
@@ -137,3 +194,75 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def save_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write tensors and JSON state to one safetensors file, aside, then put it in place by one rename."""
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_write(path) as aside:
+        save_file(held, aside, metadata={HEADER: json.dumps(state)})
+
+
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of a checkpoint.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a checkpoint of this package.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"checkpoint: expected a file, but there is no {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(HEADER)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected a safetensors file, got {error}") from None
+    if header is None:
+        raise ValueError(f"{path}: expected a checkpoint written by daa train, got another safetensors file")
+    return tensors, json.loads(header)
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix.`, without it."""
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The same tensors, named `prefix.name`."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimizer remembers, by `number of the parameter.name`; all else follows from the configuration."""
+    return {
+        f"{number}.{name}": torch.as_tensor(value)
+        for number, remembered in optimizer.state_dict()["state"].items()
+        for name, value in remembered.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer its memory back, each tensor in the memory layout of its parameter.
+
+    The layout matters: the same numbers in another order of storage can round differently in a fused kernel.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    remembered: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split(".", 1)
+        like = parameters[int(number)]
+        value: Any = tensor
+        if tensor.dim() == 0 and not tensor.is_floating_point():
+            value = tensor.item()  # AdamP counts in an int; powers of a tensor would be rounded to float32
+        elif name != "step" and tensor.shape == like.shape:
+            value = torch.empty_like(like, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+        remembered.setdefault(int(number), {})[name] = value
+    state = optimizer.state_dict()
+    optimizer.load_state_dict({"state": remembered, "param_groups": state["param_groups"]})
+
+
+def module_tensors(model: nn.Module, objective: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers of the encoders and of the loss."""
+    return with_prefix(model.state_dict(), "model") | with_prefix(objective.state_dict(), "objective")

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from daa.corpus import Truth
+from daa.datasets.base import ImageInputs
 from daa.embeddings import Gaussian
 from daa.encoders.embed import embed_captions, embed_images, score_dataset
-from daa.encoders.inputs import ImageInputs
 from daa.encoders.model import Model
-from daa.metrics import average_semantic_precision, recall_at_k
+from daa.evaluation.evaluate import measure, summarize
+from daa.matrix import as_matrix
+from daa.metrics.asp import ASP
+from daa.metrics.hits import RECALL
+from daa.names import DIRECTIONS
 
 
 def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[str, Any]:
@@ -32,14 +37,14 @@ def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[s
     gaussian = isinstance(images, Gaussian)
     captions = embed_captions(model, corpus.captions) if gaussian else None
     scores = score_dataset(model, inputs, images=images, captions=captions)
-    result: dict[str, Any] = {}
-    for direction in ("i2t", "t2i"):
-        result[direction] = {
-            f"R@{k}": recall_at_k(scores, corpus.image_of_caption, k, direction=direction) for k in (1, 5, 10)
-        }
-    rsum = sum(value for direction in result.values() for value in direction.values())
-    for direction in ("i2t", "t2i"):
-        result[direction]["ASP"] = average_semantic_precision(scores, relevance, direction=direction)
+    judges = {"annotated": Truth(corpus.annotated)}, {"relevance": as_matrix(relevance, "relevance")}, None
+    values = measure(as_matrix(scores, "scores"), *judges, [RECALL, ASP])
+    result: dict[str, Any] = {direction: {} for direction in DIRECTIONS}
+    numbers = summarize(values, "all", {"i2t": corpus.n_images, "t2i": corpus.n_captions})
+    for one in numbers:
+        if one.metric in (*RECALL.names, ASP.name):
+            result[one.direction][one.metric] = one.value
+    rsum = next(one.value for one in numbers if one.metric == RECALL.total)
     if captions is not None:
         result["log_var"] = {"images": images.log_var.mean().item(), "captions": captions.log_var.mean().item()}
     return {"rsum": rsum, **result}

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from daa.cli import _register, app
 from daa.cli.console import show
-from daa.training.load import load_config
+from daa.training.config import load_config
 from tests.command import call
 
 TINY = [
@@ -142,7 +142,7 @@ def test_what_the_system_refuses_is_one_line(daa, monkeypatch, error, code, line
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("daa.training.load.load_config", refuse)
+    monkeypatch.setattr("daa.training.config.load_config", refuse)
     assert daa("train", "scenes-daa") == (code, "", line)
 
 

@@ -47,7 +47,7 @@ def test_coco_5k_truths_are_those_of_eccv_caption(made_up_5k):
             ("i2t", "image_to_caption", corpus.image_ids, corpus.caption_ids),
             ("t2i", "caption_to_image", corpus.caption_ids, corpus.image_ids),
         ]:
-            matrix = truth.direction(direction)
+            matrix = truth.positives_of(direction)
             got = {
                 int(queries[q]): {int(candidates[c]) for c in matrix.indices[matrix.indptr[q] : matrix.indptr[q + 1]]}
                 for q in np.flatnonzero(np.diff(matrix.indptr))
@@ -70,7 +70,7 @@ def test_coco_5k_truths_need_no_captions(made_up_5k):
     assert list(got) == list(expected)
     for name, truth in expected.items():
         for direction in ("i2t", "t2i"):
-            assert (got[name].direction(direction) != truth.direction(direction)).nnz == 0
+            assert (got[name].positives_of(direction) != truth.positives_of(direction)).nnz == 0
             np.testing.assert_array_equal(got[name].n_positives(direction), truth.n_positives(direction))
 
 

@@ -9,7 +9,6 @@ import shutil
 import threading
 import time
 from collections import namedtuple
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -392,6 +391,6 @@ def test_a_row_of_a_table_downloads_what_it_reads(server, tmp_path, monkeypatch,
         assert not any("train2014.zip" in path for path, _ in server.requests)
         return
     for split, n_images in (("train", 8), ("val", 3), ("test", 4)):
-        dataset = load_split(replace(config.data, image_size=32, options={}), getattr(config.data, split))
+        dataset = load_split(config.data.with_(image_size=32, options={}), getattr(config.data, split))
         assert dataset.corpus.n_images == n_images
         assert dataset.image(0).shape == (3, 32, 32)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torchvision import models
 
+from daa.datasets.download import fetch
 from daa.encoders import FeatureEncoder, TorchvisionEncoder, without_pretrained
 from daa.encoders import pretrained as weights_module
+from daa.encoders.pretrained import fetching_by
 
 IMAGES = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -135,11 +137,14 @@ def test_named_weights_are_taken_from_where_torch_hub_keeps_them(
     name = f"resnet18-{digest[:8]}.pth"
     monkeypatch.setattr(weights_module, "weights_url", lambda *_: f"https://download.pytorch.org/models/{name}")
     place = tmp_path / "hub" / "checkpoints" / name
-    with pytest.raises(
-        FileNotFoundError,
-        match=rf"weights: no {name} here .* put https://download\.pytorch\.org/models/{name} "
-        rf"\(SHA-256 begins with {digest[:8]}\) at {place}, or give weights: FILE",
-    ) as caught:
+    with (
+        pytest.raises(
+            FileNotFoundError,
+            match=rf"weights: no {name} here .* put https://download\.pytorch\.org/models/{name} "
+            rf"\(SHA-256 begins with {digest[:8]}\) at {place}, or give weights: FILE",
+        ) as caught,
+        fetching_by(fetch),
+    ):
         make(weights="IMAGENET1K_V1")
     assert "\n" not in str(caught.value)
     assert not place.exists()
@@ -148,6 +153,29 @@ def test_named_weights_are_taken_from_where_torch_hub_keeps_them(
     place.write_bytes(place.read_bytes()[:-100])
     with pytest.raises(OSError, match=f"expected a SHA-256 that begins with {digest[:8]}"):
         make(weights="IMAGENET1K_V1")
+
+
+def test_by_itself_it_downloads_with_torch_hub_and_keeps_only_what_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = models.resnet18().state_dict()
+    torch.save(state, tmp_path / "weights")
+    digest = hashlib.sha256((tmp_path / "weights").read_bytes()).hexdigest()
+    source = tmp_path / f"resnet18-{digest[:8]}.pth"
+    monkeypatch.setattr(weights_module, "weights_url", lambda *_: source.as_uri())
+    folder = tmp_path / "hub" / "checkpoints"
+    for content, reason in ((None, "urlopen error"), (b"other", f"expected a SHA-256 that begins with {digest[:8]}")):
+        if content is not None:
+            source.write_bytes(content)
+        with pytest.raises(FileNotFoundError, match=rf"no {source.name} here .*{reason}.* put {source.as_uri()} "):
+            make(weights="IMAGENET1K_V1")
+        assert list(folder.iterdir()) == []
+    (tmp_path / "weights").rename(source)
+    assert make(weights="IMAGENET1K_V1").body[0].weight.equal(state["conv1.weight"])
+    source.unlink()
+    assert make(weights="IMAGENET1K_V1").body[0].weight.equal(state["conv1.weight"])
+    assert [file.name for file in folder.iterdir()] == [source.name]
 
 
 @pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from daa.encoders import BERTText, Vocabulary, without_pretrained
+from daa.datasets.download import fetch
+from daa.encoders import BERTText, Vocabulary, bert, without_pretrained
+from daa.encoders.pretrained import fetching_by
 
 transformers = pytest.importorskip("transformers")
 
@@ -122,11 +124,15 @@ def test_random_weights_need_no_file_at_all() -> None:
 def test_what_is_missing_is_said_in_one_line(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAA_MIRROR", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    with pytest.raises(
-        FileNotFoundError,
-        match=r"no config\.json here .* put https://huggingface\.co/google-bert/no-such-bert/resolve/main/config\.json "
-        r"at .*google-bert--no-such-bert/config\.json, with vocab\.txt, model\.safetensors beside it, or give",
-    ) as caught:
+    with (
+        pytest.raises(
+            FileNotFoundError,
+            match=r"no config\.json here .* put https://huggingface\.co/google-bert/no-such-bert/resolve/main/"
+            r"config\.json at .*google-bert--no-such-bert/config\.json, with vocab\.txt, model\.safetensors beside it, "
+            r"or give",
+        ) as caught,
+        fetching_by(fetch),
+    ):
         make(folder, weights="no-such-bert")
     assert "\n" not in str(caught.value)
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
@@ -137,6 +143,22 @@ def test_what_is_missing_is_said_in_one_line(folder: Path, tmp_path: Path, monke
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
     with pytest.raises(ValueError, match="of a BERT; "):
         make(tmp_path)
+
+
+def test_files_of_a_tokenizer_come_as_the_weights_would_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    asked: list[str] = []
+
+    def refuse(url: str, path: Path, *, check: object) -> None:
+        asked.append(url)
+        raise OSError("not today")
+
+    with without_pretrained(), fetching_by(refuse), torch.device("meta"):
+        monkeypatch.setattr(bert, "_from_pretrained", lambda kind, weights, **options: bert._downloaded(weights))
+        encoder = BERTText(VOCABULARY, weights="bert-base-uncased")
+    with pytest.raises(FileNotFoundError, match="not today"):
+        encoder.tokenize(CAPTIONS)
+    assert asked == ["https://huggingface.co/google-bert/bert-base-uncased/resolve/main/config.json"]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,11 @@ import torch
 from PIL import Image
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
+from daa.datasets.base import ImageInputs, ImageTextDataset
 from daa.embeddings import Gaussian
 from daa.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, Model, Vocabulary, build_model
 from daa.encoders.embed import embed_captions, embed_dataset
-from daa.encoders.heads import GaussianHead
-from daa.encoders.inputs import ImageInputs
-from daa.encoders.pooling import AttentionPooling
+from daa.encoders.heads import AttentionPooling, GaussianHead
 
 CAPTIONS = ["a dog", "a red ball left of a dog", "ball"]
 VOCABULARY = Vocabulary.build(CAPTIONS)

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from daa.embeddings import Gaussian, PointSet
-from daa.encoders.heads import HEADS, PIENet, make_head
-from daa.encoders.pooling import LastState, ProjectedMean, RectifiedMean
+from daa.encoders.bert import RectifiedMean
+from daa.encoders.heads import HEADS, LastState, PIENet, make_head
+from daa.encoders.image import ProjectedMean
 
 LOCAL = torch.randn(3, 5, 6, generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3, [True] + [False] * 4])

@@ -39,7 +39,7 @@ def test_marks_stand_around_the_words_and_every_parameter_learns() -> None:
     a, dog = (VOCABULARY.encode([word]).item() for word in ("a", "dog"))
     start, end = len(VOCABULARY), len(VOCABULARY) + 1
     tokens = encoder.tokenize(["a dog", "dog"])
-    assert encoder._marked(tokens["words"]).tolist() == [[start, a, dog, end], [start, dog, end, PADDING]]
+    assert encoder.vocabulary.marked(tokens["words"]).tolist() == [[start, a, dog, end], [start, dog, end, PADDING]]
     embedding = encoder(**tokens)
     ((embedding.mean + embedding.log_var) * torch.rand(2, 8)).sum().backward()
     assert [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.any()] == []

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from daa.corpus import CaptionCorpus
-from daa.evaluation import EmbeddingScores, Report, compare, evaluate, sources
-from daa.evaluation.run import summarize
+from daa.evaluation import EmbeddingScores, Report, compare, evaluate, matrices
+from daa.evaluation.evaluate import summarize
 from daa.evaluation.sampling import draw_queries, standard_error
-from daa.metrics.inputs import Blocks
+from daa.matrix import Matrix
 from daa.relevance import CiderRelevance
 
 GENERATOR = np.random.default_rng(0)
@@ -68,21 +68,21 @@ def test_as_many_queries_as_there_are_is_the_exact_report(whole):
             assert one.standard_error > 0, one
 
 
-class Watched(Blocks):
+class Watched(Matrix):
     """A matrix that notes which queries are asked for, and how much at a time; whole it does not exist."""
 
     def __init__(self, of):
         self.of, self.argument, self.shape = of, of.argument, of.shape
         self.asked, self.largest = {"i2t": [], "t2i": []}, 0
 
-    def _part(self, direction, queries):
-        part = self.of._part(direction, queries)
-        self.asked[direction].append(np.arange(self.n_queries(direction))[queries])
+    def rows(self, direction, queries):
+        part = self.of.rows(direction, queries)
+        self.asked[direction].append(np.arange(N_QUERIES[direction])[queries])
         self.largest = max(self.largest, part.shape[0] * part.shape[1])
         return part
 
-    def any_negative(self):
-        return False
+    def select(self, images, captions):
+        return self.of.select(images, captions)
 
 
 class WatchedRelevance:
@@ -116,10 +116,9 @@ def test_nothing_is_computed_of_queries_that_are_not_drawn():
 
 def test_no_matrix_is_ever_whole(whole, monkeypatch):
     """With a relevance too large to hold, nothing larger than a block is asked for, averages over folds included."""
-    monkeypatch.setattr(sources, "HELD_AT_MOST", 100)
-    monkeypatch.setattr("daa.metrics.stream.ITEMS_PER_BLOCK", 500)
+    monkeypatch.setattr(matrices, "HELD_AT_MOST", 100)
+    monkeypatch.setattr("daa.metrics.queries.ITEMS_PER_BLOCK", 500)
     scores, relevance = Watched(EmbeddingScores(IMAGES, CAPTIONS, "dot")), WatchedRelevance()
-    monkeypatch.setattr(Watched, "select", lambda self, *part: self.of.select(*part))
     report = evaluate(scores, CORPUS, relevance, fold_size=20)
     assert 0 < scores.largest <= 500
     assert 0 < relevance.largest <= 500

@@ -45,8 +45,8 @@ def test_a_block_equals_the_metrics_on_candidates_cut_out(corpus, direction):
     scores = {name: r.matrix() if direction == "i2t" else r.matrix().T for name, r in relevances.items()}
     mean = scores["tfidf"].mean(axis=0)
     for q in range(start, stop):
-        own = annotated.direction(direction)[[q]].toarray()[0]
-        match = truths["ECCV"].direction(direction)[[q]].toarray()[0]
+        own = annotated.positives_of(direction)[[q]].toarray()[0]
+        match = truths["ECCV"].positives_of(direction)[[q]].toarray()[0]
         rows = {name: np.ascontiguousarray(score[q][~own])[None] for name, score in scores.items()}
         if (match & ~own).any():
             row, matches = rows["tfidf"], (match & ~own)[~own][None]

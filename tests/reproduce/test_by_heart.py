@@ -14,9 +14,8 @@ from daa.reproduce.run import slug
 from daa.reproduce.small import smaller
 from daa.reproduce.tables import load_tables
 from daa.similarity import ensemble
-from daa.training.config import Config
-from daa.training.load import load_config
-from daa.training.optim import build_optimizer
+from daa.training.config import Config, load_config
+from daa.training.stages import build_optimizer
 from tests.training.tiny import prepared, region_pairs
 
 PAIRS = region_pairs(32)
@@ -29,28 +28,25 @@ ROWS = [(table.name, row) for table in TABLES.values() for row in table.rows]
 
 def small(full: Config) -> Config:
     """With features of a frozen network, or of a detector, in the place of pictures, and no file to read."""
-    encoders, data = full.encoders, replace(full.data, augment="none")
+    encoders = full.encoders
     image = {"features": 8} | {key: value for key, value in encoders.image_options.items() if key in ("head", "k")}
     likeness = encoders.similarity_options | ({"regions": 5} if encoders.image == "regions" else {})
     text = encoders.text_options | ({"max_pieces": 12} if encoders.text == "bert" else {})  # it reads so much padding
     if image.get("head") == "pcme":  # the code's start, 0, is learnt down as well, in four times as many steps
         image, text = image | {"log_var_init": -12.0}, text | {"log_var_init": -12.0}
-    encoders = replace(
-        encoders,
-        image="regions" if encoders.image == "regions" else "features",
-        image_options=image,
-        text_options=text,
-        embedding_dim=64,
-        similarity_options=likeness,
+    options = {"image_options": image, "text_options": text, "similarity_options": likeness}
+    return full.with_(
+        data={"augment": "none"},
+        encoders={"image": "regions" if encoders.image == "regions" else "features", "embedding_dim": 64, **options},
+        loss={"warmup_epochs": 1 if full.loss.kind == "triplet" else 0},
+        train={"sampling": "caption"},
     )
-    loss = replace(full.loss, warmup_epochs=1 if full.loss.kind == "triplet" else 0)
-    return replace(full, data=data, encoders=encoders, loss=loss, train=replace(full.train, sampling="caption"))
 
 
 def by_heart(config: Config) -> np.ndarray:
     """The scores of the pairs, as soon as all are found, or after the last round."""
     gradients, batch = prepared(config, PAIRS)
-    optimizer = build_optimizer(gradients.model, gradients.objective, replace(config.optim, lr=0.01))
+    optimizer = build_optimizer(gradients.model, gradients.objective, config.optim.with_(lr=0.01))
     for round_ in range(ROUNDS):
         for step in range(round_ * ROUND, (round_ + 1) * ROUND):
             gradients.objective.begin_epoch(step // WARMUP)

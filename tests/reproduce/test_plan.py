@@ -16,7 +16,7 @@ from daa.reproduce.plan import Plan, make_plan
 from daa.reproduce.run import full_job, needed_of
 from daa.reproduce.tables import load_tables
 from daa.training.config import Config
-from daa.training.models import new_model
+from daa.training.data import new_model
 
 
 def config_of(table: str, row: str) -> Config:

@@ -23,10 +23,9 @@ from daa.reproduce.report import ours_line
 from daa.reproduce.run import read_records, run, slug
 from daa.reproduce.small import small_job
 from daa.reproduce.tables import find_table, load_tables
-from daa.training.load import load_config
-from daa.training.optim import rate
+from daa.training.config import load_config
 from daa.training.run import read_log, read_record
-from daa.training.stages import stages
+from daa.training.stages import rate, stages
 from tests.command import call
 
 ROOT = Path(__file__).resolve().parents[2]

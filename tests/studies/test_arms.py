@@ -11,8 +11,8 @@ from daa.embeddings import Gaussian
 from daa.relevance import relevance_by_name
 from daa.similarity import cosine_similarity
 from daa.studies import arms as arms_module
+from daa.training.config import load_config
 from daa.training.data import load_split
-from daa.training.load import load_config
 from tests.oracles import slow_asp
 
 TINY = [

@@ -24,8 +24,8 @@ import torch
 import torch._dynamo  # (a step of an optimizer would import it in each child)
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-import daa.training.checkpoint as checkpoint
 import daa.training.loop as loop
+import daa.training.run as checkpoint
 from daa.encoders.image import ConvSmall, Regions
 from daa.encoders.text import WordGRU
 from tests.training.tiny import region_config, region_pairs, tiny_config, tiny_data

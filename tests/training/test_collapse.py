@@ -9,9 +9,9 @@ from torch import nn
 import daa.training.loop as loop
 from daa.embeddings import Gaussian
 from daa.losses import InfoNCELoss, SoftContrastiveLoss, TripletLoss, triplet_loss
-from daa.training.collapse import CollapseWatch, share_at_margin, vital_signs
 from daa.training.loop import train
 from daa.training.run import read_log
+from daa.training.watch import CollapseWatch, share_at_margin, vital_signs
 from tests.training.tiny import tiny_config, tiny_data
 
 TRIPLET = ["loss.kind=triplet", "loss.options={}", "loss.daa_weight=0", "train.epochs=3", "train.seed=1"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 
 import daa.cli
 from daa.datasets import load_dataset
-from daa.training.data import load_split
+from daa.encoders.vocabulary import Vocabulary
+from daa.training.config import load_config
+from daa.training.data import load_split, new_model
 from daa.training.features import cache_features
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
 
 SMALL = [
@@ -51,6 +51,15 @@ def test_kept_features_are_those_of_the_run(tmp_path: Path) -> None:
     assert stored.corpus.captions == dataset.corpus.captions
 
 
+def test_weights_are_asked_for_where_the_data_sets_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAA_MIRROR", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    config = load_config(overrides=[*SMALL, "encoders.image_options={weights: IMAGENET1K_V1}"])
+    for start in (lambda: cache_features(config, tmp_path / "features"), lambda: new_model(config, Vocabulary(["a"]))):
+        with pytest.raises(FileNotFoundError, match=r"none to be had \(http://127\.0\.0\.1:9/download\.pytorch\.org/"):
+            start()
+
+
 def test_an_interrupted_cache_goes_on_and_a_foreign_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +83,7 @@ def test_an_interrupted_cache_goes_on_and_a_foreign_one_is_refused(
     for split in ("train", "val", "test"):
         one, other = (np.load(tmp_path / folder / f"{split}_ims.npy") for folder in ("whole", "cut"))
         np.testing.assert_array_equal(one, other)
-    other_seed = replace(config, train=replace(config.train, seed=1))
+    other_seed = config.with_(train={"seed": 1})
     with pytest.raises(ValueError, match="another encoder"):
         cache_features(other_seed, whole.data.root or "")
 

@@ -11,7 +11,7 @@ import torch
 from daa.embeddings import concatenate
 from daa.training.batches import Batch
 from daa.training.config import Config
-from daa.training.gradients import Gradients
+from daa.training.gradients import GradCache
 from tests.training.tiny import MODELS, prepared, region_config, region_pairs, tiny_config, tiny_data
 
 DATA = {"regions": region_pairs(13), "squares": tiny_data()}
@@ -24,11 +24,11 @@ def configured(model: str, *overrides: str) -> Config:
     return region_config(model, "train.batch_size=13", *overrides)
 
 
-def ready(config: Config, chunks: int) -> tuple[Gradients, Batch]:
+def ready(config: Config, chunks: int) -> tuple[GradCache, Batch]:
     return prepared(config, DATA["squares" if config.encoders.image == "conv-small" else "regions"], chunks)
 
 
-def gradients_of(gradients: Gradients) -> dict[str, Any]:
+def gradients_of(gradients: GradCache) -> dict[str, Any]:
     named = [*gradients.model.named_parameters(), *gradients.objective.named_parameters()]
     return {name: None if p.grad is None else p.grad.clone() for name, p in named}
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,13 @@ from safetensors.torch import load_file, save_file
 
 import daa.training.loop as loop
 from daa.datasets import load_dataset
+from daa.datasets.base import ImageInputs
 from daa.encoders.embed import embed_dataset
-from daa.encoders.inputs import ImageInputs
 from daa.relevance import TfidfRelevance
-from daa.training.checkpoint import load_checkpoint
-from daa.training.config import Config
+from daa.training.config import Config, load_config
 from daa.training.data import TrainingData
-from daa.training.load import load_config
 from daa.training.loop import load_run, train
-from daa.training.run import read_log
+from daa.training.run import load_checkpoint, read_log, save_checkpoint
 from tests.training.tiny import tiny_config, tiny_data
 
 
@@ -63,6 +62,49 @@ def test_an_interrupted_run_goes_on_with_all_threads(tmp_path: Path, monkeypatch
     train(tiny_config(), tmp_path / "parts", data=data, quiet=True)
     assert weights(tmp_path / "whole") == weights(tmp_path / "parts")
     assert read_log(tmp_path / "whole") == read_log(tmp_path / "parts")
+
+
+def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, step: int = 6) -> dict[str, Any]:
+    """A run killed in a step after its first epoch; the header of its checkpoint."""
+    original = loop._Run._step
+
+    def interrupt(self: loop._Run, batch: object, *arguments: object, **options: object) -> None:
+        if batch.step == step:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        original(self, batch, *arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "_step", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_config(), folder, data=tiny_data(), quiet=True)
+    return load_checkpoint(folder / "last.safetensors")[1]
+
+
+def test_a_checkpoint_of_the_versions_that_said_verdicts_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tiny_config(), tmp_path / "whole", data=tiny_data(), quiet=True)
+    header = interrupted(tmp_path / "old", monkeypatch)
+    header["state"]["verdicts"] = header["state"].pop("early_stopping")
+    assert header["state"].keys() == {
+        *("step", "log_bytes", "seconds", "best", "validation", "stage", "verdicts", "collapse", "stopped")
+    }
+    last = tmp_path / "old" / "last.safetensors"
+    save_checkpoint(last, load_checkpoint(last)[0], header)
+    train(tiny_config(), tmp_path / "old", data=tiny_data(), quiet=True)
+    assert weights(tmp_path / "old") == weights(tmp_path / "whole")
+    assert read_log(tmp_path / "old") == read_log(tmp_path / "whole")
+
+
+def test_a_checkpoint_with_what_this_version_does_not_know_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = interrupted(tmp_path / "new", monkeypatch)
+    header["state"]["momentum_of_time"] = 1
+    last = tmp_path / "new" / "last.safetensors"
+    save_checkpoint(last, load_checkpoint(last)[0], header)
+    with pytest.raises(ValueError, match="checkpoint: its state has momentum_of_time, which this version does not"):
+        train(tiny_config(), tmp_path / "new", data=tiny_data(), quiet=True)
 
 
 def test_a_finished_run_is_returned_as_it_is(tmp_path: Path) -> None:
@@ -116,9 +158,9 @@ def test_what_is_no_number_never_takes_the_place_of_a_checkpoint(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is logged between the step that goes wrong and the next checkpoint."""
-    original = loop.Gradients.__call__
+    original = loop.GradCache.__call__
 
-    def broken(self: loop.Gradients, batch: loop.Batch) -> object:
+    def broken(self: loop.GradCache, batch: loop.Batch) -> object:
         parts, *rest = original(self, batch)
         if batch.step == 1 and place == "loss":
             parts["loss"] = parts["loss"] * float("nan")
@@ -126,7 +168,7 @@ def test_what_is_no_number_never_takes_the_place_of_a_checkpoint(
             next(p for p in self.model.parameters() if p.grad is not None).grad.fill_(torch.nan)
         return parts, *rest
 
-    monkeypatch.setattr(loop.Gradients, "__call__", broken)
+    monkeypatch.setattr(loop.GradCache, "__call__", broken)
     config = tiny_config("train.log_every=1000", "train.checkpoint_every=1")
     with pytest.raises(ValueError, match=f"the {place} is nan at step 1"):
         train(config, tmp_path / "a", data=tiny_data(), quiet=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daa.training.config import OptimConfig
-from daa.training.optim import build_optimizer
+from daa.training.stages import build_optimizer
 from daa.training.validate import validate
 from tests.training.tiny import prepared, region_config, region_pairs
 

@@ -13,11 +13,10 @@ from safetensors.torch import load_file
 
 import daa.training.loop as loop
 from daa.encoders.image import ConvSmall
-from daa.training.config import OptimConfig
-from daa.training.load import load_config
+from daa.training.config import OptimConfig, load_config
 from daa.training.loop import train
 from daa.training.run import read_log
-from daa.training.stages import Verdicts
+from daa.training.stages import EarlyStopping
 from tests.training.tiny import tiny_config, tiny_data
 
 CONVOLUTION = "model.image_encoder.body.0.weight"
@@ -126,10 +125,10 @@ def test_a_plateau_is_what_torch_takes_for_one() -> None:
     rsums = [1.0, 1.2, 1.1, 1.2, 1.0, 1.3, 1.2, 1.1, 1.0, 0.9, 0.8, 0.7, 1.4]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", factor=0.5, patience=2, threshold=0)
-    ours = Verdicts(OptimConfig(schedule="plateau", factor=0.5, plateau_patience=2), None, {})
+    ours, optim = EarlyStopping(), OptimConfig(schedule="plateau", factor=0.5, plateau_patience=2)
     for rsum in rsums:
         theirs.step(rsum)
-        ours(rsum)
+        ours.note(rsum, optim)
         assert ours.factor == optimizer.param_groups[0]["lr"]
     assert ours.factor == 0.125
 
@@ -137,18 +136,19 @@ def test_a_plateau_is_what_torch_takes_for_one() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("finetune.optim={lrr: 1}", "finetune.optim: expected keys of optim, got 'lrr'; did you mean lr?"),
+        ("finetune.optim={lrr: 1}", "unknown key finetune.optim.lrr; did you mean finetune.optim.lr?"),
         ("finetune.optim={lr: fast}", "finetune.optim.lr: expected a number, got 'fast'"),
         ("finetune.optim={schedule: cosin}", "finetune.optim.schedule: expected one of .*; did you mean cosine?"),
         ("finetune.start=first", "finetune.start: expected one of last, best"),
         ("loss.warmup_epochs=1", "loss.warmup_epochs: expected loss.kind triplet"),
         ("data.augment=flip", "data.augment: expected one of none, crop-flip"),
+        ("data.shift=1 data.augment=erase", "data.shift: expected 0 beside data.augment erase, got 1"),
         ("optim.factor=1", "optim.factor: expected a number below 1"),
     ],
 )
 def test_one_clear_line(override: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        load_config(overrides=[override])
+        load_config(overrides=override.split() if override.startswith("data.shift") else [override])
 
 
 def test_unknown_options_of_an_optimizer(tmp_path: Path) -> None:

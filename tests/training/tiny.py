@@ -11,16 +11,13 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
-from daa.encoders.inputs import ImageInputs
+from daa.datasets.base import ImageInputs, ImageTextDataset
 from daa.encoders.vocabulary import Vocabulary
 from daa.relevance import TfidfRelevance
 from daa.training.batches import Batch, Batches
-from daa.training.config import Config
-from daa.training.data import TrainingData
-from daa.training.gradients import Gradients
-from daa.training.load import load_config
-from daa.training.models import new_model
+from daa.training.config import Config, load_config
+from daa.training.data import TrainingData, new_model
+from daa.training.gradients import GradCache
 from daa.training.objective import Objective
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
@@ -72,14 +69,14 @@ def region_config(model: str, *overrides: str) -> Config:
     return load_config(overrides=[*lines.split(), *overrides])
 
 
-def prepared(config: Config, data: TrainingData, chunks: int = 1) -> tuple[Gradients, Batch]:
+def prepared(config: Config, data: TrainingData, chunks: int = 1) -> tuple[GradCache, Batch]:
     """What fills the gradients of a model with the weights of one seed, in this process, and its first batch."""
     AcceleratorState._reset_state(True)
     captions = data.train.dataset.corpus.captions
     torch.manual_seed(0)
     model = new_model(config, Vocabulary.build(captions)).train()
     batches = Batches(data.train, model.tokenize(captions), config, data.relevance)
-    return Gradients(model, Objective(config.loss), Accelerator(cpu=True), seed=3, chunks=chunks), batches[0]
+    return GradCache(model, Objective(config.loss), Accelerator(cpu=True), seed=3, chunks=chunks), batches[0]
 
 
 def _options(section: str, **options: object) -> str:

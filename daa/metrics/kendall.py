@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float
 from numba import prange
 from torch import Tensor
 
 from daa.compiled import njit, threads_for
-from daa.metrics.graded import check_k
-from daa.metrics.inputs import Blocks
-from daa.metrics.stream import Metric, QueryBlock, per_query, reduce
+from daa.matrix import ImagesByCaptions
+from daa.metrics.metric import CORRELATION, Metric, standard, zero
+from daa.metrics.queries import QueryBlock, check_k, reduce, values_of
 
 
 def kendall_tau(
-    scores: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
-    relevance: Float[Tensor, "images captions"] | Float[np.ndarray, "images captions"],
+    scores: ImagesByCaptions,
+    relevance: ImagesByCaptions,
     k: int | None = None,
     *,
     direction: str = "i2t",
@@ -55,29 +55,23 @@ def kendall_tau(
 
     Source: Zhou et al., Ladder Loss for Coherent Visual-Semantic Embedding, AAAI 2020, section 3.3; Knight, JASA 1966.
     """
-    values = per_query(
-        {"tau": kendall_metric("relevance", k)},
-        Blocks(scores, "scores"),
-        direction,
-        relevance={"relevance": Blocks(relevance, "relevance")},
-        block=block,
-    )["tau"]
+    compute = partial(tau, k=None if k is None else check_k(k))
+    values = values_of(compute, scores, direction, relevance=relevance, block=block)
     if np.isnan(values).all() and undefined != "zero":
         raise ValueError("relevance: expected some order, but for every query the candidates compared tie")
     return reduce(values, reduction, undefined)
 
 
-def kendall_metric(relevance: str, k: int | None = None) -> Metric:
-    """Kendall's tau-b within the top K against the relevance of this name, NaN where undefined, for `per_query`."""
-    if k is not None:
-        check_k(k)
+def tau(queries: QueryBlock, by: str, ties: str, k: int | None = None) -> np.ndarray:
+    """Kendall's tau-b within the top K, NaN where undefined."""
+    n = queries.rows().shape[1]
+    with threads_for(queries.rows().size):
+        return _tau_b(queries.ranges()[0], queries.ranges(by)[0], min(k or n, n))
 
-    def tau(queries: QueryBlock) -> np.ndarray:
-        n = queries.scores.shape[1]
-        with threads_for(queries.scores.size):
-            return _tau_b(queries.score_ranges[0], queries.relevance_ranges(relevance)[0], min(k or n, n))
 
-    return tau
+standard(
+    Metric(("tau@100",), partial(tau, k=100), "relevance", CORRELATION, undefined="zero", chance=zero, graded=True)
+)
 
 
 @njit()

@@ -1,13 +1,20 @@
-"""Noticing a model whose similarities have all become one, or whose variances have gone."""
+"""What is seen of a run while it trains: its progress, TensorBoard, and the signs of a collapse.
+
+A model has collapsed when its similarities have all become one, or its variances have gone.
+"""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from daa.distribution import install
 from daa.embeddings import Embedding, Gaussian
 from daa.losses import InfoNCELoss, TripletLoss
 
@@ -106,3 +113,96 @@ class CollapseWatch:
                 if self.state[sign] == LOG_LINES:
                     due.append(texts[sign])
         return due
+
+
+class TrainingProgress:
+    """A bar over the steps of a run on a terminal; elsewhere one line a validation on stderr.
+
+    Args:
+        steps: of the whole run.
+        done: steps that lie behind already.
+        name: what the lines call the run.
+        quiet: show nothing.
+    """
+
+    def __init__(self, steps: int, done: int, name: str, quiet: bool = False) -> None:
+        self.steps, self.name, self.quiet = steps, name, quiet
+        self.bar: Progress | None = None
+        if not quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True))
+            self.task = self.bar.add_task(name, total=steps, completed=done, note="")
+
+    def __enter__(self) -> TrainingProgress:
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def step(self, step: int) -> None:
+        """`step` steps are done."""
+        if self.bar:
+            self.bar.update(self.task, completed=step)
+
+    def validation(self, result: dict[str, Any]) -> None:
+        """Show what a validation found."""
+        recall, asp = (
+            " / ".join(f"{100 * result[direction][metric]:.1f}" for direction in ("i2t", "t2i"))
+            for metric in ("R@1", "ASP")
+        )
+        text = f"epoch {result['epoch']}: rsum {100 * result['rsum']:.1f}, R@1 {recall}, ASP {asp}"
+        if self.bar:
+            self.bar.update(self.task, completed=result["step"], note=text)
+        elif not self.quiet:
+            print(f"{self.name}: step {result['step']}/{self.steps}, {text}", file=sys.stderr, flush=True)
+
+
+def require_tensorboard() -> Any:
+    """TensorBoard's writer.
+
+    Raises:
+        ModuleNotFoundError: TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f"train.tensorboard: TensorBoard is not installed; {install('tensorboard')}"
+        ) from None
+    return SummaryWriter
+
+
+class Board:
+    """The log of a run for TensorBoard.
+
+    Args:
+        folder: where the event files go.
+        first: step from which the run goes on; what a killed run wrote from there on is dropped by TensorBoard.
+    """
+
+    def __init__(self, folder: Path, first: int) -> None:
+        self.writer = require_tensorboard()(str(folder), purge_step=first)
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.writer.close()
+
+    def write(self, kind: str, values: dict[str, Any]) -> None:
+        """Note a line of the log: its numbers under `kind/name`, or `kind/direction/name`; its text as text."""
+        step = values["step"] - (kind == "validation")  # that counts the steps done; the last of them stays at a resume
+        for name, value in values.items():
+            nested = value if isinstance(value, dict) else {"": value}
+            for inner, number in nested.items():
+                tag = "/".join(filter(None, (kind, name, inner)))
+                if isinstance(number, str):
+                    self.writer.add_text(tag, number, step)
+                elif name != "step":
+                    self.writer.add_scalar(tag, number, step)
+        self.writer.flush()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from daa.corpus import CaptionCorpus
-from daa.evaluation import EmbeddingScores, evaluate, sources
+from daa.evaluation import EmbeddingScores, evaluate, matrices
 from daa.metrics import (
     asp_at_k,
     chance_corrected_asp,
@@ -72,7 +72,7 @@ def test_a_relevance_computed_by_blocks_gives_the_same_report(monkeypatch):
     for options in ({}, {"fold_size": 3}, {"block": 2}):
         held = evaluate(SCORES, CORPUS, relevance, **options)
         with monkeypatch.context() as small:
-            small.setattr(sources, "HELD_AT_MOST", 3)
+            small.setattr(matrices, "HELD_AT_MOST", 3)
             same(evaluate(SCORES, CORPUS, relevance, **options), held)
 
 
