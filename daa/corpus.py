@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +24,15 @@ class Truth:
             Defaults to `i2t`.
         outside: by direction, how many positives of each query are known that are not among the candidates. No ranking
             can find them, yet they count in the query's R, as in the `eccv_caption` package. None by default.
+        judged: boolean [images, captions], the pairs that somebody judged: only these are ranked, the others are taken
+            out of every ranking. By default all of them, so that whatever is not positive counts as no match. See
+            `among_judged`.
     """
 
     i2t: Any
     t2i: Any = None
     outside: Mapping[str, Any] = field(default_factory=dict)
+    judged: Any = None
 
     def __post_init__(self) -> None:
         i2t = _as_bool_csr(self.i2t, "i2t")
@@ -37,12 +41,42 @@ class Truth:
             raise ValueError(f"t2i: expected the [images, captions] shape of i2t, {i2t.shape}, got {t2i.shape}")
         object.__setattr__(self, "i2t", i2t)
         object.__setattr__(self, "t2i", t2i)
+        if self.judged is not None:
+            judged = _as_bool_csr(self.judged, "judged")
+            if judged.shape != i2t.shape:
+                raise ValueError(
+                    f"judged: expected the [images, captions] shape of i2t, {i2t.shape}, got {judged.shape}"
+                )
+            for name, positives in (("i2t", i2t), ("t2i", t2i)):
+                if (positives > judged).nnz:
+                    raise ValueError(f"judged: expected all positives among the judged pairs, got others in {name}")
+            object.__setattr__(self, "judged", judged)
         for direction, counts in self.outside.items():
             if np.shape(counts) != (self.positives_of(direction).shape[0],):
                 raise ValueError(
                     f"outside[{direction!r}]: expected one count a query, {self.positives_of(direction).shape[0]}, "
                     f"got shape {np.shape(counts)}"
                 )
+
+    @classmethod
+    def among_judged(cls, positives: Any, judged: Any) -> Truth:
+        """What matches among the pairs that were judged, each query ranking only the candidates judged for it.
+
+        Such are the condensed lists of Sakai (SIGIR 2007): where nobody looked, nothing is assumed. A query whose
+        judged candidates all match says nothing of a ranking and is not evaluated.
+
+        Args:
+            positives: boolean [images, captions], the pairs that match.
+            judged: boolean [images, captions], the pairs that somebody judged, those that match among them.
+
+        >>> truth = Truth.among_judged([[True, False], [False, True]], [[True, True], [False, True]])
+        >>> truth.n_positives("i2t").tolist(), truth.n_positives("t2i").tolist()
+        ([1, 0], [0, 1])
+        """
+        matches, judged = _as_bool_csr(positives, "positives"), _as_bool_csr(judged, "judged")
+        open_ = [judged.sum(axis) > matches.sum(axis) for axis in (1, 0)]
+        i2t, t2i = matches.multiply(open_[0][:, None]), matches.multiply(open_[1][None])
+        return cls(i2t, t2i, judged=judged)
 
     def positives_of(self, direction: str) -> sparse.csr_array:
         """Positives [queries, candidates]: images x captions for `"i2t"`, captions x images for `"t2i"`."""
@@ -52,6 +86,12 @@ class Truth:
             return sparse.csr_array(self.t2i.T)
         raise ValueError(f'direction: expected "i2t" or "t2i", got {direction!r}')
 
+    def judged_of(self, direction: str) -> sparse.csr_array | None:
+        """The judged pairs [queries, candidates], as `positives_of`; None where what is not positive is no match."""
+        if self.judged is None or direction == "i2t":
+            return self.judged
+        return sparse.csr_array(self.judged.T)
+
     def n_positives(self, direction: str) -> np.ndarray:
         """R of each query: its positives among the candidates, and those known outside of them."""
         n_inside = np.diff(self.positives_of(direction).indptr).astype(np.int64)
@@ -59,7 +99,8 @@ class Truth:
 
     def select(self, images: np.ndarray, captions: np.ndarray) -> Truth:
         """The truth among some images and some captions; what is left out no longer counts in any R."""
-        return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions])
+        judged = None if self.judged is None else self.judged[images][:, captions]
+        return Truth(self.i2t[images][:, captions], self.t2i[images][:, captions], judged=judged)
 
 
 class CaptionsByImage(NamedTuple):
@@ -93,6 +134,22 @@ class CaptionsByImage(NamedTuple):
         return self.captions[self.indptr[image] : self.indptr[image + 1]]
 
 
+class _WhenAsked:
+    """The field `positives` of a corpus: a function that was given for it is called when the field is first read."""
+
+    def __get__(self, corpus: CaptionCorpus | None, owner: type | None = None) -> Any:
+        if corpus is None:
+            return None  # the default of the field
+        given = vars(corpus)["positives"]
+        if callable(given):
+            vars(corpus)["positives"] = given = _as_bool_csr(given(), "positives")
+            corpus._check_shape("exhaustive", given.shape)
+        return given
+
+    def __set__(self, corpus: CaptionCorpus, given: Any) -> None:
+        vars(corpus)["positives"] = given if given is None or callable(given) else _as_bool_csr(given, "positives")
+
+
 @dataclass(frozen=True, eq=False)
 class CaptionCorpus:
     """Captions and the images they were collected for, in the order of the matrices' axes.
@@ -107,7 +164,8 @@ class CaptionCorpus:
         caption_ids: the data set's own identifier of each caption; defaults to 0, 1, ...
         labels: optional boolean [images, classes], the object categories seen in each image (what PMRP compares).
         label_names: the name of each class.
-        positives: optional exhaustive truth, boolean [images, captions], dense or sparse.
+        positives: optional exhaustive truth, boolean [images, captions], dense or sparse, or a function without
+            arguments that gives it and is called when it is first asked for: it grows with images x captions.
         truths: further truths by name, such as `"ECCV"` and `"CxC"`.
         name: what reports call this corpus.
 
@@ -125,7 +183,7 @@ class CaptionCorpus:
     caption_ids: Any = None
     labels: Any = None
     label_names: Sequence[str] = ()
-    positives: Any = None
+    positives: Any = _WhenAsked()
     truths: Mapping[str, Truth] = field(default_factory=dict)
     name: str = "corpus"
 
@@ -154,13 +212,17 @@ class CaptionCorpus:
             if labels.ndim != 2 or len(labels) != n_images:
                 raise ValueError(f"labels: expected [{n_images} images, classes], got shape {labels.shape}")
             set_field(self, "labels", labels)
-        if self.positives is not None:
-            set_field(self, "positives", _as_bool_csr(self.positives, "positives"))
-        for name, truth in self.all_truths().items():
-            if truth.i2t.shape != (n_images, len(captions)):
-                raise ValueError(
-                    f"{name} positives: expected [{n_images} images, {len(captions)} captions], got {truth.i2t.shape}"
-                )
+        given = vars(self)["positives"]
+        if given is not None and not callable(given):
+            self._check_shape("exhaustive", given.shape)
+        for name, truth in self.truths.items():
+            self._check_shape(name, truth.i2t.shape)
+
+    def _check_shape(self, truth: str, shape: tuple[int, ...]) -> None:
+        if shape != (self.n_images, self.n_captions):
+            raise ValueError(
+                f"{truth} positives: expected [{self.n_images} images, {self.n_captions} captions], got {shape}"
+            )
 
     @staticmethod
     def _count_images(image_of_caption: np.ndarray) -> int:
@@ -204,10 +266,15 @@ class CaptionCorpus:
         known = np.ones(self.n_captions, dtype=bool)
         return sparse.csr_array((known, captions, indptr), shape=(self.n_images, self.n_captions), copy=True)
 
+    @property
+    def has_exhaustive_truth(self) -> bool:
+        """Whether `positives` are known, which asks for none of them."""
+        return vars(self)["positives"] is not None
+
     def all_truths(self) -> dict[str, Truth]:
         """Every truth the corpus knows, by name: `"annotated"`, then `"exhaustive"` and the named ones where known."""
         known = {"annotated": Truth(self.annotated)}
-        if self.positives is not None:
+        if self.has_exhaustive_truth:
             known["exhaustive"] = Truth(self.positives)
         return known | dict(self.truths)
 
@@ -231,10 +298,13 @@ class CaptionCorpus:
             image_ids=self.image_ids[chosen],
             caption_ids=self.caption_ids[kept],
             labels=None if self.labels is None else self.labels[chosen],
-            positives=None if self.positives is None else self.positives[chosen][:, kept],
+            positives=partial(self._positives_among, chosen, kept) if self.has_exhaustive_truth else None,
             truths={name: truth.select(chosen, kept) for name, truth in self.truths.items()},
             name=name or self.name,
         )
+
+    def _positives_among(self, images: np.ndarray, captions: np.ndarray) -> sparse.csr_array:
+        return self.positives[images][:, captions]
 
     def folds(self, n_images: int = 1000) -> Iterator[CaptionCorpus]:
         """Consecutive blocks of `n_images` images with their captions, as COCO 1K is cut from COCO 5K."""
@@ -244,7 +314,7 @@ class CaptionCorpus:
             yield self.select(slice(start, start + n_images), name=f"{self.name}[{start}:{start + n_images}]")
 
     def __repr__(self) -> str:
-        truths = ", ".join(self.all_truths())
+        truths = ", ".join(["annotated", *(["exhaustive"] if self.has_exhaustive_truth else []), *self.truths])
         return f"CaptionCorpus({self.name!r}, {self.n_images} images, {self.n_captions} captions, truths: {truths})"
 
 

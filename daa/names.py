@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 RELEVANCES = ("tfidf", "cider-d", "cider", "bleu-1", "bleu-2", "bleu-3", "bleu-4", "rouge-l", "meteor")
 """What `daa.relevance.relevance_by_name` makes, beside `sentence:FOLDER` and sums."""
-CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "cub", "precomputed")
+CORPORA = ("scenes", "coco-5k", "coco", "flickr30k", "flickr8k", "cub", "precomputed")
 """What `daa.datasets.load_corpus` reads."""
 
 DIRECTIONS = ("i2t", "t2i")
@@ -16,14 +16,16 @@ TIE_POLICIES = ("average", "competition", "ordinal", "expected")
 """Which ranks equal scores get, see `daa.ranks`."""
 HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 """Where a match among equal scores stands, see `daa.metrics.placement`."""
+RELEVANCE_FORMS = ("raw", "centred", "doubly_ranked")
+"""What of a relevance DAA ranks, see `daa.losses.daa_loss`."""
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
 """Random views of training pictures, see `daa.datasets.transforms`."""
 CONTRASTIVE_LOSSES = {
-    "soft-contrastive": "daa.losses.contrastive:SoftContrastiveLoss",
-    "closed-form": "daa.losses.contrastive:ClosedFormContrastiveLoss",
-    "infonce": "daa.losses.contrastive:InfoNCELoss",
-    "triplet": "daa.losses.triplet:TripletLoss",
-    "smooth-ap": "daa.losses.smooth_ap:SmoothAPLoss",
+    "soft-contrastive": "daa.losses.pairs:SoftContrastiveLoss",
+    "closed-form": "daa.losses.pairs:ClosedFormContrastiveLoss",
+    "infonce": "daa.losses.pairs:InfoNCELoss",
+    "triplet": "daa.losses.pairs:TripletLoss",
+    "smooth-ap": "daa.losses.ranking:SmoothAPLoss",
 }
 """What `loss.kind` of a configuration may be, and where its module is. Its constructor's arguments are `loss.options`;
 its `forward` names what it takes of a batch: `scores`, `positives`, `relevance`, `images`, `captions`, `generator`."""

@@ -336,3 +336,45 @@ def slow_relation(relation, a, b):
         "in front of": grounded and a_bottom >= b_bottom + 0.03 and common >= 0.4 * narrower,
         "behind": grounded and b_bottom >= a_bottom + 0.03 and common >= 0.4 * narrower,
     }[relation]
+
+
+# ---- rankings that ignore the query --------------------------------------------------------------------------------
+
+
+def slow_double_ranks(relevance, rounds):
+    """Share of the queries to which a candidate is less relevant, ranking within queries and over them in turn."""
+    values = np.array(relevance, dtype=np.float64)
+    for _ in range(rounds):
+        within = np.array([-slow_ranks(row) for row in values])
+        values = np.array([-slow_ranks(column) for column in within.T]).T
+    n_queries = len(values)
+    return np.array(
+        [
+            [
+                (np.sum(values[:, g] < value) + np.sum(values[:, g] == value) / 2) / n_queries
+                for g, value in enumerate(row)
+            ]
+            for row in values
+        ]
+    )
+
+
+def slow_weighted_asp(scores, relevance, weight, ties="average"):
+    """Mean of min / max of the ranks, each candidate weighing what its average rank by relevance says."""
+    n = len(scores)
+    weights = weight(slow_ranks(relevance))
+    if ties != "expected":
+        weights = weight(slow_ranks(relevance, ties))
+        pairs = np.array(list(zip(slow_ranks(scores, ties), slow_ranks(relevance, ties), strict=True)))
+        return float(np.average(pairs.min(axis=1) / pairs.max(axis=1), weights=weights))
+    ratios = np.zeros(n)
+    orders = list(itertools.product(all_orders(scores), all_orders(relevance)))
+    for by_score, by_relevance in orders:
+        places = np.array([(by_score.index(g) + 1, by_relevance.index(g) + 1) for g in range(n)])
+        ratios += places.min(axis=1) / places.max(axis=1) / len(orders)
+    return float(np.average(ratios, weights=weights))
+
+
+def every_blind_order(n):
+    """Scores of the candidates in every order."""
+    return [np.array(order, dtype=np.float64) for order in itertools.permutations(range(n))]

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,3 +119,29 @@ def test_bad_selections_and_folds_are_refused():
         next(corpus().folds(2))
     with pytest.raises(ValueError, match='expected "i2t" or "t2i"'):
         Truth(np.eye(2)).positives_of("both")
+
+
+def test_a_truth_that_is_a_function_is_made_when_it_is_first_asked_for():
+    asked = []
+
+    def truth():
+        asked.append(None)
+        return np.array([[True, False, True], [False, True, True]])
+
+    corpus = CaptionCorpus(captions=["a", "b", "c"], image_of_caption=[0, 1, 1], positives=truth)
+    part = corpus.select([1])
+    assert "exhaustive" in repr(corpus)
+    assert corpus.has_exhaustive_truth
+    assert asked == [], "neither a selection nor a look at the corpus needs it"
+    assert part.positives.toarray().tolist() == [[True, True]]
+    assert corpus.all_truths()["exhaustive"].i2t.toarray().tolist() == truth().tolist()
+    assert len(asked) == 2, "once for the corpus, once by this test"
+    again = pickle.loads(pickle.dumps(corpus.select([0])))
+    assert again.positives.toarray().tolist() == [[True]]
+    assert not CaptionCorpus(captions=["a"], image_of_caption=[0]).has_exhaustive_truth
+
+
+def test_a_truth_of_another_shape_is_refused_when_it_is_made():
+    corpus = CaptionCorpus(captions=["a"], image_of_caption=[0], positives=lambda: np.ones((2, 1), bool))
+    with pytest.raises(ValueError, match=r"exhaustive positives: expected \[1 images, 1 captions\], got \(2, 1\)"):
+        _ = corpus.positives

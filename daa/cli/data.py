@@ -31,6 +31,7 @@ must have the length that the server states and decode to their end.
 | `daa data coco --subset 5000 --to data/coco` | annotations and 5,000 training images | 1.1 GB |
 | `daa data coco --to data/coco` | all of COCO 2014 | 20 GB |
 | `daa data flickr30k --to data/flickr30k` | captions; says where to ask for the images | 37 MB |
+| `daa data flickr8k --to data/flickr8k` | photos, captions, and what people judged to match | 1.1 GB |
 | `daa data cub --to data/cub` | images; says where the captions are | 1.2 GB |
 
 `daa data features` keeps what a frozen image encoder makes of the pictures.
@@ -121,6 +122,22 @@ def flickr30k(asked: Fetch) -> None:
 
 @data.command(cls=Command)
 @takes(Fetch)
+def flickr8k(asked: Fetch) -> None:
+    """Flickr8k: 8,000 photos with their captions, and what experts and a crowd judged to match (1.1 GB).
+
+    From a mirror on GitHub, which publishes no checksums: every photo of the three splits must decode. Example:
+
+        daa data flickr8k --to data/flickr8k
+
+    `load_dataset("flickr8k", split="test", root="data/flickr8k")` reads it.
+    """
+    from daa.datasets.obtain import obtain_flickr8k
+
+    _run(obtain_flickr8k, "flickr8k", asked)
+
+
+@data.command(cls=Command)
+@takes(Fetch)
 def cub(asked: Fetch) -> None:
     """CUB Captions: the images (1.2 GB), and where captions and split are.
 
@@ -172,19 +189,20 @@ def coco_5k(asked: Fetch) -> None:
 
 @data.command(cls=Command)
 def features(
-    config: Annotated[Path, typer.Argument(help="Configuration whose image encoder is one of torchvision's networks.")],
+    config: Annotated[Path, typer.Argument(help="Configuration whose image encoder is a network such as resnet50.")],
     to: Annotated[Path, Option("--to", help="Folder of the features, and of a configuration that reads them.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, such as `data.train_images=1000`.")
     ] = None,
     dtype: Annotated[str, Option(help="`float16`, or `float32` for twice the size and no rounding.")] = "float16",
-    batch_size: Annotated[int, Option(min=1, help="Images at a time.")] = 32,
+    batch_size: Annotated[int, Option(min=1, help="Images at a time; few are faster on a CPU.")] = 8,
     quiet: Quiet = False,
 ) -> None:
     """Keep what a frozen image encoder makes of the pictures, so that training opens none of them any more.
 
     Writes the last map of features of each picture, for the three splits of the configuration, in the layout of SCAN's
-    region features, and train.yaml, which trains on them. For resnet50 at 224 pixels that is 0.2 MB a picture.
+    region features, and train.yaml, which trains on them. For resnet50 at 224 pixels that is 0.2 MB a picture; with
+    `encoders.image_options.pool=true` it is the mean over the map's places only, 4 kB.
     Interrupted, the same command goes on where it stopped. Example:
 
         daa data features coco-subset --to data/coco-features

@@ -22,6 +22,9 @@ Names = list[str] | None
 File = Path | None
 
 
+FLOORS_UP_TO = 1 << 28  # pairs, which take minutes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """The options of `daa score`."""
@@ -65,6 +68,13 @@ class Asked:
         int | None, Option(help="Also average over folds of this many images; 1000 by default for 5,000 images.")
     ] = None
     graded: Annotated[bool, Option(help="Also NCS, NDCG, tau and further forms of ASP.")] = True
+    floors: Annotated[
+        bool | None,
+        Option(
+            help="What rankings that ignore the query score, beside every metric; by default where one system is "
+            "scored whole."
+        ),
+    ] = None
     intervals: Annotated[bool, Option(help="Confidence intervals, by a bootstrap over images.")] = False
     queries: Annotated[
         int | None,
@@ -116,12 +126,14 @@ class Asked:
         """What ranks the blocks of queries: this process, several of this machine, or a cluster by its address."""
         return self.scheduler or self.workers or (os.cpu_count() if self.engine == "dask" else None)
 
-    def settings(self, n_images: int) -> dict[str, Any]:
-        """What `evaluate` is told of a corpus of so many images."""
+    def settings(self, n_images: int, n_captions: int) -> dict[str, Any]:
+        """What `evaluate` is told of a corpus of so many images and captions."""
         whole = self.queries is None and n_images == 5000
         folds = 1000 if self.folds is None and whole else self.folds
         same = {option: getattr(self, option) for option in ("graded", "asp_ties", "hit_ties", "queries", "seed")}
-        return {**same, "fold_size": folds}
+        one_whole = self.queries is None and not self.intervals and len(self.matrices) < 2
+        floors = one_whole and n_images * n_captions <= FLOORS_UP_TO if self.floors is None else self.floors
+        return {**same, "fold_size": folds, "floors": floors}
 
 
 def check(asked: Asked) -> None:
@@ -161,6 +173,8 @@ def check(asked: Asked) -> None:
         )
     if asked.queries is not None and asked.intervals:
         raise ValueError("--queries: expected no --intervals with it; each number has its standard error instead")
+    if asked.queries is not None and asked.floors:
+        raise ValueError("--queries: expected no --floors with it, since they are learnt from all queries")
     if asked.queries is not None and asked.folds is not None:
         raise ValueError("--queries: expected no --folds with it, since a fold needs all queries of its own")
     if asked.workers is not None and asked.scheduler is not None:

@@ -91,7 +91,11 @@ def score(asked: Asked) -> None:
         relevance = named_relevance([one.fit(texts) for one in chosen])
         total = len(systems) * sum(min(n, asked.queries or n) for n in (texts.n_images, texts.n_captions))
         progress.update(task, description="ranking", total=total)
-        settings = {**asked.settings(texts.n_images), "progress": partial(progress.advance, task), "workers": workers}
+        settings = {
+            **asked.settings(texts.n_images, texts.n_captions),
+            "progress": partial(progress.advance, task),
+            "workers": workers,
+        }
         for name, system in zip(names, systems, strict=True):
             report = evaluate(system, texts, relevance, name=name, **settings)
             reports.append(replace(report.with_intervals() if asked.intervals else report, provenance=made_by))

@@ -12,6 +12,7 @@ from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageTextDataset, Split
 from daa.datasets.coco import coco_5k_corpus, read_coco
 from daa.datasets.cub import read_cub
+from daa.datasets.flickr8k import read_flickr8k
 from daa.datasets.karpathy import SPLITS, read_karpathy
 from daa.datasets.precomputed import read_precomputed
 from daa.datasets.scenes import scenes_corpus, scenes_dataset
@@ -28,7 +29,8 @@ def load_corpus(
 
     Args:
         name: `"scenes"` (procedural, needs no files), `"coco-5k"` (captions of the COCO 5K test split), `"coco"`,
-            `"flickr30k"`, `"cub"` or `"precomputed"` (captions beside image features, in the layout of SCAN).
+            `"flickr30k"`, `"flickr8k"`, `"cub"` or `"precomputed"` (captions beside image features, in the layout of
+            SCAN).
         split: `"train"`, `"val"` or `"test"`, which for coco and flickr30k are Karpathy's; coco also has `"train2017"`
             and `"val2017"`, coco-5k only `"test"`; precomputed has those whose files are there. By default `"test"`,
             for coco `"val2017"`.
@@ -57,8 +59,8 @@ def load_dataset(
     """Images with their captions.
 
     Args:
-        name: `"scenes"` (procedural, needs no files), `"coco"`, `"flickr30k"`, `"cub"`, or `"precomputed"`, whose
-            images are features [regions, features].
+        name: `"scenes"` (procedural, needs no files), `"coco"`, `"flickr30k"`, `"flickr8k"`, `"cub"`, or
+            `"precomputed"`, whose images are features [regions, features].
         split: as for `load_corpus`.
         root: folder with the data set's files, where it needs any; by default the data set's own default.
         options: passed on to the data set, such as `n_images=1000`, and to `ImageTextDataset`: `image_size=64`,
@@ -88,6 +90,8 @@ def _read(
 ) -> Split:
     if name == "cub":
         return _call(read_cub, name, others, split=split or "test", root=root, **options)
+    if name == "flickr8k":
+        return _call(read_flickr8k, name, others, split=split or "test", root=root, **options)
     if name == "precomputed":
         return _call(read_precomputed, name, others, split=split or "test", root=root, **options)
     if name == "flickr30k" or split in SPLITS:

@@ -29,7 +29,7 @@ class ImageTextDataset(Dataset):
 
     Args:
         corpus: the captions and what is known to match.
-        load_image: opens image `i` (an index into the corpus) as an RGB picture.
+        load_image: opens image `i` (an index into the corpus) as an RGB picture, or as what `transform` takes.
         transform: from a picture to a float tensor [3, H, W]; by default resized so that the shorter side is
             `resize`, centre-cropped to a square and scaled to [0, 1].
         image_size: side of the square, in pixels, of the default transform and of the augmentation.
@@ -40,8 +40,8 @@ class ImageTextDataset(Dataset):
     def __init__(
         self,
         corpus: CaptionCorpus,
-        load_image: Callable[[int], Image.Image],
-        transform: Callable[[Image.Image], Tensor] | None = None,
+        load_image: Callable[[int], Any],
+        transform: Callable[[Any], Tensor] | None = None,
         image_size: int = 224,
         augment: str = "none",
         resize: int | None = None,

@@ -6,17 +6,21 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
+from scipy import sparse
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, Truth
 from daa.datasets.folder import require_space
 from daa.files import atomic_write, write_json
 
-SAVE_EVERY = 64_000_000  # bytes; what an interruption can cost
+SAVE_EVERY, SAVE_IMAGES = 64_000_000, 256  # bytes and images, whichever come first: what an interruption can cost
+_SIDES = ("i2t", "t2i", "judged")
 
 
 def write_features(
@@ -30,8 +34,9 @@ def write_features(
 ) -> Path:
     """Write `{split}_ims.npy`, one row an image of the corpus, with its captions and identifiers beside it.
 
-    `load_dataset("precomputed", split=split, root=folder)` reads them back. Interrupted, the same call goes on where it
-    stopped: the rows lie in `{split}_ims.npy.part`, their number in `{split}_ims.npy.part.json`.
+    What else the corpus knows, its further truths and its labels, goes to `{split}_truths.npz`.
+    `load_dataset("precomputed", split=split, root=folder)` reads it all back. Interrupted, the same call goes on where
+    it stopped: the rows lie in `{split}_ims.npy.part`, their number in `{split}_ims.npy.part.json`.
 
     Args:
         folder: where to.
@@ -66,6 +71,7 @@ def write_features(
     if n_done != corpus.n_images:
         raise ValueError(f"rows: expected one row for each of {corpus.n_images} images, got {n_done}")
     _write_captions(target.parent, split, corpus)
+    write_truths(truths_path(target.parent, split), corpus)
     write_json(record, made_of)
     part.replace(target)
     notes.unlink(missing_ok=True)
@@ -79,7 +85,7 @@ def _write_rows(part: Path, notes: Path, rows: Callable[[int], Iterable[Any]], m
     if not part.is_file() or {key: state.get(key) for key in made_of} != made_of:
         state = {**made_of, "done": 0}
     with open(part, "r+b" if part.is_file() else "w+b") as file:
-        done, unsaved = state["done"], 0
+        done = saved = state["done"]
         file.truncate(state["bytes"] if done else 0)
         file.seek(0, os.SEEK_END)
         for block in rows(done) if done < n else ():
@@ -99,9 +105,9 @@ def _write_rows(part: Path, notes: Path, rows: Callable[[int], Iterable[Any]], m
                 header = {"descr": dtype.str, "fortran_order": False, "shape": (n, *values.shape[1:])}
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(np.ascontiguousarray(values).tobytes())
-            done, unsaved = done + len(values), unsaved + values.nbytes
-            if unsaved >= SAVE_EVERY or done == n:
-                unsaved = 0
+            done += len(values)
+            if done - saved >= min(SAVE_IMAGES, SAVE_EVERY / values[0].nbytes) or done == n:
+                saved = done
                 _save(file, notes, state, done)
     return done
 
@@ -124,6 +130,69 @@ def _write_captions(folder: Path, split: str, corpus: CaptionCorpus) -> None:
     for name, lines in columns.items():
         with atomic_write(folder / name) as aside:
             aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def truths_path(folder: Path, split: str) -> Path:
+    """Where the truths of a split lie beside its captions, an addition of ours to SCAN's layout."""
+    return folder / f"{split}_truths.npz"
+
+
+def write_truths(path: Path, corpus: CaptionCorpus) -> None:
+    """Write truths and labels of a corpus whose captions are written image by image; nothing if it has none."""
+    order = corpus.captions_by_image.captions
+    truths = dict(corpus.truths) if corpus.positives is None else {"": Truth(corpus.positives), **corpus.truths}
+    if not truths and corpus.labels is None:
+        return
+    arrays: dict[str, np.ndarray] = {"names": np.array(list(truths), dtype=str)}
+    for t, truth in enumerate(truths.values()):
+        for side in _SIDES:
+            if (matrix := getattr(truth, side)) is not None and not (side == "t2i" and matrix is truth.i2t):
+                moved = sparse.csr_array(matrix)[:, order]
+                arrays |= {f"{t}.{side}.indptr": moved.indptr, f"{t}.{side}.indices": moved.indices}
+        for direction, counts in truth.outside.items():
+            arrays[f"{t}.outside.{direction}"] = np.asarray(counts)[order if direction == "t2i" else slice(None)]
+    if corpus.labels is not None:
+        arrays |= {"labels": corpus.labels, "label_names": np.array(corpus.label_names, dtype=str)}
+    with atomic_write(path) as aside, open(aside, "wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # allow_pickle is none of them
+
+
+def with_truths(corpus: CaptionCorpus, path: Path) -> CaptionCorpus:
+    """A corpus with the truths and labels that `write_truths` left, if it left any.
+
+    Raises:
+        ValueError: if they are not of this corpus.
+    """
+    if not path.is_file():
+        return corpus
+    shape = corpus.n_images, corpus.n_captions
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        truths: dict[str, Truth] = {}
+        for t, name in enumerate(arrays["names"].tolist()):
+            sides = {
+                side: sparse.csr_array(
+                    (
+                        np.ones(len(indices := arrays[f"{t}.{side}.indices"]), bool),
+                        indices,
+                        arrays[f"{t}.{side}.indptr"],
+                    ),
+                    shape=shape,
+                )
+                for side in _SIDES
+                if f"{t}.{side}.indices" in arrays
+            }
+            outside = {d: arrays[f"{t}.outside.{d}"] for d in ("i2t", "t2i") if f"{t}.outside.{d}" in arrays}
+            truths[name] = Truth(**sides, outside=outside)
+        positives = truths.pop("").i2t if "" in truths else None
+        labels = {key: arrays[key] for key in ("labels",) if key in arrays}
+        names = arrays["label_names"].tolist() if labels else ()
+        return replace(corpus, truths=truths, positives=positives, label_names=names, **labels)
+    except (ValueError, KeyError, OSError, EOFError, IndexError, BadZipFile) as error:
+        raise ValueError(
+            f"{path}: expected the truths of {corpus.name}, got {error}; make the features again"
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""MS-COCO (2014) and Flickr30K in the splits of Karpathy and Fei-Fei, which all papers report on."""
+"""MS-COCO (2014), Flickr30K and Flickr8k in the splits of Karpathy and Fei-Fei, which all papers report on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 SPLIT_SIZES = {
     "coco": {"train": 113_287, "val": 5_000, "test": 5_000},
     "flickr30k": {"train": 29_000, "val": 1_014, "test": 1_000},
+    "flickr8k": {"train": 6_000, "val": 1_000, "test": 1_000},
 }
 IMAGE_FOLDERS = {
     "coco": ("{filepath}", "images/{filepath}", "trainval35k", "images/trainval35k", "images"),
     "flickr30k": ("flickr30k-images", "images", "flickr30k_images", "flickr30k-images/flickr30k-images"),
+    "flickr8k": ("Flicker8k_Dataset", "Flickr8k_Dataset", "Flickr8k_Dataset/Flicker8k_Dataset", "Images", "images"),
 }
 
 
@@ -38,6 +40,7 @@ def read_karpathy(
     """The captions of a split, from `dataset_<name>.json`, and its images, which the captions do not need.
 
     COCO: train 113,287 images (train and restval in the file), val 5,000, test 5,000. Flickr30K: 29,000, 1,014, 1,000.
+    Flickr8k, whose official layout `read_flickr8k` reads: 6,000, 1,000, 1,000.
     The images are in Karpathy's order; those of the COCO test split in the order of `coco_test_ids.npy` of the package
     `eccv_caption`, so that consecutive thousands are the literature's folds, and with its ECCV and CxC truths.
     Where `daa data` has downloaded a subset of the split, it is that subset.
@@ -46,7 +49,7 @@ def read_karpathy(
     `trainval35k/`; Flickr30K's in `flickr30k-images/` or `images/`.
 
     Args:
-        name: `"coco"` or `"flickr30k"`.
+        name: `"coco"`, `"flickr30k"` or `"flickr8k"`.
         split: `"train"`, `"val"` or `"test"`.
         root: the folder with `dataset_<name>.json`, there or in `annotations/`; by default `<name>/` under `DAA_DATA`.
         n_images: keep only the first so many; 1,000 of val is what VSE++, PVSE and PCME validate on.

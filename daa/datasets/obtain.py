@@ -10,6 +10,7 @@ import numpy as np
 
 from daa.datasets.caption_files import read_lines
 from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.flickr8k import CROWD, EXPERTS, LISTS, TOKENS, read_flickr8k
 from daa.datasets.folder import require_space
 from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_files, read_karpathy
 from daa.datasets.sources import BY_HAND, MEAN_COCO_IMAGE, MEAN_PART_OF_DISK, SOURCES
@@ -133,6 +134,36 @@ def obtain_flickr30k(transfer: Transfer) -> list[str]:
         transfer.check_pictures(images)
         transfer.manifest("flickr30k", {}, [captions, *images])
     return to_do
+
+
+def obtain_flickr8k(transfer: Transfer) -> None:
+    """Flickr8k: captions, lists and judgements in `Flickr8k_text/`, the photos in `Flicker8k_Dataset/`.
+
+    Neither archive has a published checksum: that every photo of the three splits decodes and has its captions is
+    checked.
+    """
+    folder, texts = transfer.folder, (TOKENS, CROWD, EXPERTS, *LISTS.values())
+    with transfer.alone():
+        _obtain(transfer, "Flickr8k_text.zip", _into("Flickr8k_text", *texts), *(f"Flickr8k_text/{n}" for n in texts))
+        photos: list[str] = []
+        try:
+            photos = _flickr8k_photos(folder)
+        except FileNotFoundError:
+            transfer.source("Flickr8k_Dataset.zip", _flickr8k_photo)
+            photos = _flickr8k_photos(folder)
+        transfer.check_pictures(photos)
+        transfer.manifest("flickr8k", {}, [*(f"Flickr8k_text/{name}" for name in texts), *photos])
+
+
+def _flickr8k_photos(folder: Path) -> list[str]:
+    splits = [read_flickr8k(split, folder).find_images() for split in LISTS]
+    return [path.relative_to(folder).as_posix() for images in splits for path in images.paths]  # type: ignore[attr-defined]
+
+
+def _flickr8k_photo(member: str) -> str | None:
+    name = Path(member).name
+    wanted = name.endswith(".jpg") and not name.startswith("._") and "__MACOSX" not in member
+    return f"Flicker8k_Dataset/{name}" if wanted else None
 
 
 def obtain_cub(transfer: Transfer) -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import Split, data_root
 from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
-from daa.datasets.feature_cache import write_features
+from daa.datasets.feature_cache import truths_path, with_truths, write_features
 
 _KAGGLE = "SCAN's features: https://www.kaggle.com/datasets/kuanghueilee/scan-features"
 N_COMPARED = 32
@@ -30,8 +30,9 @@ def read_precomputed(
 
     `{split}_ims.npy` is [rows, regions, features], float32 or float16, with one row an image (SCAN's train) or one row
     a caption, the same for all captions of an image (its dev and test); which of the two, the counts and the rows say.
-    `{split}_ids.txt`, if there, has the identifier of each image or caption. The captions alone need no features, which
-    are looked at only where they tell which captions are of one image.
+    `{split}_ids.txt`, if there, has the identifier of each image or caption, and `{split}_truths.npz`, as `daa data
+    features` writes it, what else matches. The captions alone need no features, which are looked at only where they
+    tell which captions are of one image.
 
     Args:
         split: the first part of the files' names: `"train"`, `"dev"` (or `"val"`), `"test"`, `"testall"`, ...
@@ -66,6 +67,7 @@ def read_precomputed(
         captions_per_image=each,
         name=f"{folder.name} {split}",
     )
+    corpus = with_truths(corpus, truths_path(folder, split))
     row_of_image = np.arange(corpus.n_images)
     if rows is not None and len(rows) != corpus.n_images:
         if len(rows) != n_captions:

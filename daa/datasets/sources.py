@@ -64,6 +64,16 @@ SOURCES = {
         2_000_000,
         "CC BY 4.0, COCO Consortium",
     ),
+    "Flickr8k_Dataset.zip": Source(  # `unpacked` has room for the archive as well, whose size is not known
+        "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k/Flickr8k_Dataset.zip",
+        2_300_000_000,
+        "each photo belongs to its Flickr owner; research only; Hodosh, Young and Hockenmaier, JAIR 47 (2013)",
+    ),
+    "Flickr8k_text.zip": Source(
+        "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k/Flickr8k_text.zip",
+        20_000_000,
+        "research only; Hodosh, Young and Hockenmaier, JAIR 47 (2013)",
+    ),
     "CUB_200_2011.tgz": Source(
         "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
         1_200_000_000,

@@ -63,6 +63,7 @@ class TorchvisionEncoder(PretrainedEncoder):
         k: number of points, for "points".
         batch_norm: in the trained network, "train" normalises by each batch, "frozen" by the statistics that came with
             the weights, so that an image's embedding does not depend on its batch.
+        pool: the head sees one place, the mean of all of them.
 
     Raises:
         ValueError: an unknown name.
@@ -72,6 +73,9 @@ class TorchvisionEncoder(PretrainedEncoder):
     >>> encoder(torch.rand(3, 3, 64, 64)).points.shape, encoder.body_features(torch.rand(3, 3, 64, 64)).shape
     (torch.Size([3, 2, 16]), torch.Size([3, 4, 512]))
     """
+
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    """Of the pictures that the network was trained on, by colour."""
 
     def __init__(
         self,
@@ -83,20 +87,27 @@ class TorchvisionEncoder(PretrainedEncoder):
         head: str = "gaussian",
         k: int = 1,
         batch_norm: str = "train",
+        pool: bool = False,
     ) -> None:
         super().__init__()
         if batch_norm not in ("train", "frozen"):
             raise ValueError(f'batch_norm: expected "train" or "frozen", got {batch_norm!r}')
-        layers, features = _until_pooling(backbone, weights)
+        layers, features = self.layers(backbone, weights)
         self.body = layers.to(memory_format=torch.channels_last)
         self.fixed_statistics = batch_norm == "frozen"
         self.head = image_head(head, features, embedding_dim, k, log_var_init)
-        self.register_buffer("center", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("scale", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        self.pool = pool
+        self.register_buffer("center", torch.tensor(self.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor(self.std).view(3, 1, 1), persistent=False)
         self.set_frozen(frozen)
 
     center: Tensor
     scale: Tensor
+
+    @staticmethod
+    def layers(backbone: str, weights: str | None) -> tuple[nn.Module, int]:
+        """What makes the last map of features, and the number of its channels."""
+        return _until_pooling(backbone, weights)
 
     def pretrained(self) -> nn.Module:
         return self.body
@@ -104,7 +115,8 @@ class TorchvisionEncoder(PretrainedEncoder):
     def body_features(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch places channels"]:
         """What the head sees: one vector a place of the last map, row by row. Of a frozen network it can be kept."""
         x = self.body(((images - self.center) / self.scale).contiguous(memory_format=torch.channels_last))
-        return x.flatten(2).transpose(1, 2)
+        local = x.flatten(2).transpose(1, 2)
+        return local.mean(dim=1, keepdim=True) if self.pool else local
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Any:
         return self.head(self.body_features(images))

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.encoders.bert import BERTText
+from daa.encoders.efficientnet import EfficientNetLite0
+from daa.encoders.facts import FactsEncoder
 from daa.encoders.image import ConvSmall, FeatureEncoder, Regions, TorchvisionEncoder
 from daa.encoders.text import BagText, ConvText, GRUText, SentenceGRU, WordGRU
 from daa.encoders.vocabulary import Vocabulary
@@ -22,8 +24,10 @@ IMAGE_ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "conv-small": ConvSmall,
     **{name: partial(TorchvisionEncoder, name) for name in ("resnet18", "resnet50", "resnet101", "resnet152")},
     "torchvision": TorchvisionEncoder,
+    "efficientnet-lite0": partial(EfficientNetLite0, "efficientnet-lite0"),
     "features": FeatureEncoder,
     "regions": Regions,
+    "facts": FactsEncoder,
 }
 """Image encoders by name: called with `embedding_dim` and options; map a batch of images to an `Embedding`."""
 

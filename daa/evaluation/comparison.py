@@ -14,7 +14,7 @@ from rich.table import Table
 
 from daa.evaluation import tables
 from daa.evaluation.report import Report
-from daa.evaluation.sampling import sample_note
+from daa.evaluation.sampling import notes
 from daa.evaluation.statistics import check_per_query, draws, image_sums, interval, resampled, sign_flips
 from daa.files import write_json
 from daa.metrics.metric import UNITS_NOTE, Quantity, metric_of, totals
@@ -70,8 +70,7 @@ class Comparison:
             f"{UNITS_NOTE} p: paired sign-flip test over images against {first.name}, "
             "not corrected for the number of tests. Chance: what a random ranking scores."
         )
-        if "sampled" in first.settings:
-            footnote += " " + sample_note(first.settings["sampled"])
+        footnote = f"{footnote} {notes(first.settings)}".strip()
         return tables.TextTable(title, header, rows, 4, footnote).without_needless_gallery()
 
     def to_markdown(self) -> str:

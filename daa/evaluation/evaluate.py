@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.evaluation.matrices import named_relevance
+from daa.evaluation.floors import judge_of, measure_floors, with_double_ranks, with_floors
+from daa.evaluation.matrices import HELD_AT_MOST, named_relevance
 from daa.evaluation.report import Report
 from daa.evaluation.sampling import describe_sample, draw_queries, standard_error
 from daa.evaluation.tables import Measurement
@@ -39,13 +40,16 @@ def evaluate(
     queries: int | None = None,
     seed: int = 0,
     workers: Workers = None,
+    floors: bool = False,
 ) -> Report:
     """Every metric of a similarity matrix, both directions, each row ranked once.
 
-    Against every truth the corpus knows: R@1, R@5, R@10 and their sum, mAP@R, R-Precision, median and mean rank of the
-    first match. By the object categories of the images, if the corpus knows them: PMRP. Against every relevance: ASP,
-    and if `graded` also ASP corrected for chance, ASP@100, NCS@10 (each query's own captions left out), NDCG@10 and
-    Kendall's tau among the top 100; NCS and NDCG need a relevance that is never negative. And every metric that was
+    Against every truth the corpus knows (among judged pairs only, where it says which were): R@1, R@5, R@10 and their
+    sum, mAP@R, R-Precision, median and mean rank of the first match. By the object categories of the images, if the
+    corpus knows them: PMRP. Against every relevance: ASP, and if `graded` also QASP (see `query_specific_asp`; of all
+    queries and up to 2^28 pairs only), ASP corrected for chance, ASP@100, NCS@10 (each query's own captions left out),
+    NDCG@10 and Kendall's tau among the top 100; NCS and NDCG need a relevance that is never negative. And every metric
+    that was
     declared by `daa.metrics.metric.standard` since.
 
     Args:
@@ -68,6 +72,9 @@ def evaluate(
         workers: what computes blocks of queries, with the same results: by default this process; a number of processes,
             started for this evaluation; or a `concurrent.futures.Executor`, such as a Dask client's `get_executor()`,
             or the address of a Dask scheduler (see `daa.evaluation.workers`).
+        floors: also measure what rankings that ignore the query score in every metric, for `Report.table` and the
+            columns of `Report.to_frame` (see `daa.evaluation.floors`). Not of folds, and not where queries are
+            sampled, since they are learnt from all queries.
 
     Raises:
         ValueError: if the scores or a relevance do not fit the corpus or are not finite, or options do not go together.
@@ -84,6 +91,8 @@ def evaluate(
     shape = (corpus.n_images, corpus.n_captions)
     n_queries = dict(zip(DIRECTIONS, shape, strict=True))
     sample = {} if queries is None else draw_queries(n_queries, queries, seed)
+    if sample and floors:
+        raise ValueError("queries: expected all queries where floors are measured, since they are learnt from them")
     if sample and fold_size is not None:
         raise ValueError("queries: expected all queries where folds are averaged, since a fold needs all of its own")
     matrix = as_matrix(scores, "scores")
@@ -94,18 +103,24 @@ def evaluate(
     with open_workers(workers) as executor:
         options["run"] = runner_on(executor)
         judges = corpus.all_truths(), by_relevance, _labels(corpus)
-        values = measure(matrix, *judges, metrics(graded), progress=progress, sample=sample, **options)
+        wanted = metrics(graded, doubly_ranked=not sample and matrix.shape[0] * matrix.shape[1] <= HELD_AT_MOST)
+        values = measure(matrix, *judges, wanted, progress=progress, sample=sample, **options)
         measurements = summarize(values, "all", n_queries, is_sample=bool(sample))
+        if floors:
+            of_blind = measure_floors(*judges, wanted, corpus.image_of_caption, asp_ties, hit_ties, block)
+            measurements = with_floors(measurements, of_blind)
         if fold_size is not None:
             measurements += _fold_measurements(matrix, corpus, by_relevance, fold_size, options)
     evaluated = {direction: sample.get(direction, np.arange(n)) for direction, n in n_queries.items()}
     sampled = {"sampled": describe_sample(n_queries, sample, seed)} if sample else {}
+    judged = [key for key, truth in corpus.all_truths().items() if truth.judged is not None]
+    among_judged = {"among_judged": judged} if judged else {}
     return Report(
         name=name,
         corpus=corpus.name,
         n_images=corpus.n_images,
         n_captions=corpus.n_captions,
-        settings={"asp_ties": asp_ties, "hit_ties": hit_ties, **sampled},
+        settings={"asp_ties": asp_ties, "hit_ties": hit_ties, **sampled, **among_judged},
         measurements=tuple(measurements),
         per_query=values,
         image_of_query={"i2t": evaluated["i2t"], "t2i": corpus.image_of_caption[evaluated["t2i"]]},
@@ -113,9 +128,10 @@ def evaluate(
     )
 
 
-def metrics(graded: bool) -> list[Metric]:
-    """The metrics of a report, or those of one that is not graded."""
-    return [one for one in standard_metrics() if graded or not one.graded]
+def metrics(graded: bool, doubly_ranked: bool = True) -> list[Metric]:
+    """The metrics of a report, or those of one that is not graded, or that cannot rank a relevance over all queries."""
+    wanted = (one for one in standard_metrics() if graded or not one.graded)
+    return [one for one in wanted if doubly_ranked or not one.doubly_ranked]
 
 
 def measure(
@@ -147,6 +163,7 @@ def measure(
     categories = None if labels is None else Labels(*labels, scores.shape)
     is_signed = cache(lambda by: relevance[by].any_negative())
     by_name = {metric.name: metric for metric in wanted}
+    ranked_by = with_double_ranks(relevance, wanted)
     result: PerQuery = {}
     for direction in DIRECTIONS:
         positives = {by: Positives.of(truth, direction) for by, truth in truths.items()}
@@ -154,14 +171,18 @@ def measure(
         n_candidates = by_query(scores.shape, direction)[1]
         judges = {"positives": list(positives), "labels": ["labels"] * (labels is not None), "relevance": relevance}
         planned = {
-            (metric.name, by): (metric.compute, by, asp_ties if kind == "relevance" else hit_ties)
+            (metric.name, by): (
+                metric.compute,
+                judge_of(metric, by),
+                asp_ties if kind == "relevance" else hit_ties,
+            )
             for kind, names in judges.items()
             for by in names
             for metric in wanted
             if metric.judged_by == kind and n_candidates >= metric.least_candidates
             if not (metric.gains and is_signed(by))
         }
-        one = Pass(planned, direction, scores, relevance, positives, categories)
+        one = Pass(planned, direction, scores, ranked_by, positives, categories)
         computed = per_query(one, block, progress, (sample or {}).get(direction), run)
         result[direction] = {
             (number, by): values

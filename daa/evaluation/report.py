@@ -13,12 +13,13 @@ import pandas as pd
 from rich.table import Table
 
 from daa.evaluation import tables
-from daa.evaluation.sampling import sample_note
+from daa.evaluation.sampling import notes
 from daa.evaluation.statistics import bootstrap, check_per_query
 from daa.evaluation.tables import Measurement
 from daa.files import write_json
 
 FORMAT = "daa report 1"
+_FLOORS = ("random", "mean_prior", "best_blind", "blind_at_most")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Report:
         per_query: per-query values by direction and (metric, truth), for statistics; not kept in JSON.
         image_of_query: by direction the image that each query shows or describes; not kept in JSON.
         queries: by direction which queries the per-query values are of; not kept in JSON.
-        settings: the tie policies, and how queries were sampled and intervals made.
+        settings: the tie policies, how queries were sampled and intervals made, which truths rank judged pairs only.
         provenance: what made the numbers, if whoever ran the evaluation noted it.
     """
 
@@ -83,12 +84,16 @@ class Report:
     def to_frame(self) -> pd.DataFrame:
         """Tidy: one row a number; columns metric, truth, direction, gallery, value, chance, n_queries, low, high.
 
-        If queries were sampled also standard_error.
+        If queries were sampled also standard_error; if floors were measured also random, mean_prior, best_blind,
+        blind_at_most, floor and above_floor.
         """
         frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
-        types = {"value": float, "chance": float, "n_queries": int, "low": float, "high": float}
-        frame = frame.astype({**types, "standard_error": float})
-        return frame if "sampled" in self.settings else frame.drop(columns="standard_error")
+        frame = frame.drop(columns=self._unknown)
+        if self.has_floors:
+            frame["floor"] = [one.floor for one in self.measurements]
+            frame["above_floor"] = [one.above_floor for one in self.measurements]
+        text = ("metric", "truth", "direction", "gallery")
+        return frame.astype({name: int if name == "n_queries" else float for name in frame if name not in text})
 
     def to_dict(self) -> dict[str, Any]:
         """All but the per-query values, as JSON can hold it."""
@@ -102,8 +107,17 @@ class Report:
         }
 
     def _as_dict(self, one: Measurement) -> dict[str, Any]:
-        content = one._asdict()
-        return content if "sampled" in self.settings else {k: v for k, v in content.items() if k != "standard_error"}
+        return {key: value for key, value in one._asdict().items() if key not in self._unknown}
+
+    @property
+    def _unknown(self) -> list[str]:
+        """Fields of measurements that nobody asked for."""
+        return ["standard_error"] * ("sampled" not in self.settings) + list(_FLOORS) * (not self.has_floors)
+
+    @property
+    def has_floors(self) -> bool:
+        """Whether it says what rankings that ignore the query score."""
+        return any(one.floor is not None for one in self.measurements)
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
@@ -141,9 +155,11 @@ class Report:
 
     @property
     def table(self) -> tables.TextTable:
-        note = sample_note(self.settings["sampled"]) if "sampled" in self.settings else ""
+        """With floors if they were measured; with intervals in their place if there are any."""
         title = f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
-        return tables.report_table(title, self.measurements, note)
+        if self.has_floors and "intervals" not in self.settings:
+            return tables.floors_table(title, self.measurements, notes(self.settings))
+        return tables.report_table(title, self.measurements, notes(self.settings))
 
     def to_markdown(self) -> str:
         """A table in percent, with the chance level of ASP beside it."""

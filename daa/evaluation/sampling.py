@@ -69,6 +69,21 @@ def sample_note(sampled: Mapping[str, Any]) -> str:
     )
 
 
+def notes(settings: Mapping[str, Any]) -> str:
+    """What the foot of a table says of how its numbers were made.
+
+    >>> notes({"among_judged": ["crowd (judged)"]})
+    'By crowd (judged), a query ranks only the candidates judged for it, and does not count if all of them match.'
+    """
+    said = [sample_note(settings["sampled"])] if "sampled" in settings else []
+    if judged := settings.get("among_judged"):
+        said.append(
+            f"By {' and '.join(judged)}, a query ranks only the candidates judged for it, and does not count if all of "
+            f"them match."
+        )
+    return " ".join(said)
+
+
 def standard_error(values: np.ndarray, n_population: int, median: bool = False) -> float:
     """How far the mean (or median) of a sample's values may be from that of all queries.
 

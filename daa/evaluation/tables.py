@@ -44,7 +44,9 @@ class Measurement(NamedTuple):
 
     `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
     `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for,
-    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`).
+    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`). If floors were
+    measured, `random`, `mean_prior` and `best_blind` are what rankings that ignore the query get, and `blind_at_most`
+    is what none of them exceeds (see `daa.evaluation.floors`).
     """
 
     metric: str
@@ -57,6 +59,24 @@ class Measurement(NamedTuple):
     low: float | None = None
     high: float | None = None
     standard_error: float | None = None
+    random: float | None = None
+    mean_prior: float | None = None
+    best_blind: float | None = None
+    blind_at_most: float | None = None
+
+    @property
+    def floor(self) -> float | None:
+        """The best that is known of any ranking that ignores the query."""
+        known = [one for one in (self.random, self.mean_prior, self.best_blind) if one is not None]
+        if not known:
+            return None
+        return max(known) if metric_of(self.metric).higher_is_better else min(known)
+
+    @property
+    def above_floor(self) -> float | None:
+        """(value - floor) / (best - floor): 0 is what ignoring the query gets, 1 is perfect."""
+        best = metric_of(self.metric).best(self.metric)
+        return None if self.floor is None or self.floor == best else (self.value - self.floor) / (best - self.floor)
 
 
 class TextTable(NamedTuple):
@@ -170,6 +190,32 @@ def report_table(title: str, measurements: Iterable[Measurement], note: str = ""
     footnote = f"{footnote} {note}".strip()
     header = ("gallery", "judged by", "metric", "i2t", "t2i", "both", "chance")
     return TextTable(title, header, rows, 3, footnote).without_needless_gallery()
+
+
+def floors_table(title: str, measurements: Iterable[Measurement], note: str = "") -> TextTable:
+    """One row a metric, truth and direction: value, what rankings that ignore the query get, what is above; a note."""
+    several = list(measurements)
+    rows = []
+    for one in sorted(several, key=order(several)):
+        floors = (one.random, one.mean_prior, one.best_blind)
+        values = ["" if value is None else _short(number(one.metric, value)) for value in (one.value, *floors)]
+        above = "" if one.above_floor is None else _short(f"{100 * one.above_floor:.1f}")
+        rows.append([one.gallery, one.truth, f"{one.metric} {one.direction}", *values, above])
+    header = ("gallery", "judged by", "metric", "value", "random", "mean", "blind", "above")
+    return TextTable(title, header, rows, 3, f"{UNITS_NOTE} {FLOORS_NOTE} {note}".strip()).without_needless_gallery()
+
+
+def _short(text: str) -> str:
+    """A number in five characters if its decimals are what is too much."""
+    return text if len(text) <= 5 else f"{float(text):.0f}"
+
+
+FLOORS_NOTE = (
+    "random, mean, blind: what rankings that ignore the query score; all candidates in random order, by their mean "
+    "relevance, and in the best order learnt on the other half of the images. above: (value - floor) / (perfect - "
+    "floor), floor the best of the three. Text to image, such an order knows the images by their captions: it is blind "
+    "to the query, not to what the images show."
+)
 
 
 def order(measurements: Iterable[Measurement]) -> Callable[[Measurement], tuple[int, ...]]:

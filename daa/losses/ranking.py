@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from daa.losses._checks import as_matrix, as_positives
-from daa.ranks import ranks, soft_ranks
+from daa.names import RELEVANCE_FORMS, check_name
+from daa.ranks import double_ranks, ranks, soft_ranks
 
 
 def daa_loss(
@@ -18,6 +19,7 @@ def daa_loss(
     *,
     temperature: float = 0.01,
     relevance_ranks: str = "soft",
+    relevance_form: str = "raw",
     check_finite: bool = True,
 ) -> Float[Tensor, ""]:
     """How far the ranking by score is from the ranking by relevance: 1 - ASP with soft ranks, both directions averaged.
@@ -37,6 +39,10 @@ def daa_loss(
         temperature: width of the soft step, > 0, in the unit of the scores (and, when soft, of the relevance).
         relevance_ranks: `"soft"` smooths the relevance with the same temperature, so that near-ties in relevance count
             as near-ties; `"exact"` takes `ranks(relevance, ties="average")`.
+        relevance_form: what of the relevance is ranked. `"raw"`: all of it, also how relevant a candidate is to every
+            query of the batch, which a model can learn without looking at the query. `"centred"`: minus each
+            candidate's mean over the queries. `"doubly_ranked"`: its `daa.ranks.double_ranks`, in (0, 1), under which
+            an order that all queries share is worth no more than chance.
         check_finite: refuse NaN and infinity. On a GPU this waits for the device once a call.
 
     Returns:
@@ -53,6 +59,7 @@ def daa_loss(
     """
     if relevance_ranks not in ("soft", "exact"):
         raise ValueError(f'relevance_ranks: expected "soft" or "exact", got {relevance_ranks!r}')
+    check_name("relevance_form", relevance_form, RELEVANCE_FORMS)
     scores = as_matrix(scores, "scores", check_finite=check_finite)
     relevance = as_matrix(relevance, "relevance", shape=scores.shape, check_finite=check_finite).detach()
     relevance = relevance.to(device=scores.device)
@@ -61,6 +68,10 @@ def daa_loss(
     precision = scores.new_zeros(())
     for s, c in ((scores, relevance), (scores.T, relevance.T)):
         rank_s = soft_ranks(s, temperature, check_finite=False)
+        if relevance_form == "centred":
+            c = c - c.mean(dim=0)
+        elif relevance_form == "doubly_ranked":
+            c = double_ranks(c)
         if relevance_ranks == "soft":
             rank_c = soft_ranks(c, temperature, check_finite=False)
         else:
@@ -79,10 +90,17 @@ class DAALoss(nn.Module):
     0.0
     """
 
-    def __init__(self, temperature: float = 0.01, relevance_ranks: str = "soft", check_finite: bool = True) -> None:
+    def __init__(
+        self,
+        temperature: float = 0.01,
+        relevance_ranks: str = "soft",
+        relevance_form: str = "raw",
+        check_finite: bool = True,
+    ) -> None:
         super().__init__()
         self.temperature = temperature
         self.relevance_ranks = relevance_ranks
+        self.relevance_form = relevance_form
         self.check_finite = check_finite
 
     def forward(self, scores: Any, relevance: Any) -> Float[Tensor, ""]:
@@ -91,11 +109,13 @@ class DAALoss(nn.Module):
             relevance,
             temperature=self.temperature,
             relevance_ranks=self.relevance_ranks,
+            relevance_form=self.relevance_form,
             check_finite=self.check_finite,
         )
 
     def extra_repr(self) -> str:
-        return f"temperature={self.temperature}, relevance_ranks={self.relevance_ranks!r}"
+        ranked = f"relevance_ranks={self.relevance_ranks!r}, relevance_form={self.relevance_form!r}"
+        return f"temperature={self.temperature}, {ranked}"
 
 
 def smooth_ap_loss(scores: Any, positives: Any, temperature: float = 0.01) -> Float[Tensor, ""]:

@@ -14,6 +14,8 @@ from daa.metrics.asp import (
     asp_chance,
     average_semantic_precision,
     chance_corrected_asp,
+    query_specific_asp,
+    query_specific_chance,
 )
 from daa.metrics.graded import ndcg_at_k, normalized_cumulative_semantic_score
 from daa.metrics.hits import map_at_r, match_ranks, mean_rank, median_rank, r_precision, recall_at_k
@@ -36,6 +38,8 @@ __all__ = [
     "ndcg_at_k",
     "normalized_cumulative_semantic_score",
     "plausible_match_r_precision",
+    "query_specific_asp",
+    "query_specific_chance",
     "r_precision",
     "recall_at_k",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import no_type_check
 
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions, as_matrix, by_query
-from daa.metrics.metric import Metric, standard, zero
-from daa.metrics.queries import QueryBlock, check_k, reduce, values_of
+from daa.metrics.metric import Metric, standard, zero, zero_for_each
+from daa.metrics.queries import QueryBlock, Ranges, check_k, reduce, values_of
 from daa.names import TIE_POLICIES, check_name
+from daa.ranks import DoubleRanks
 
 
 def average_semantic_precision(
@@ -124,6 +126,56 @@ def asp_at_k(
     return reduce(values_of(compute, scores, direction, ties, relevance=relevance, block=block), reduction)
 
 
+def query_specific_asp(
+    scores: ImagesByCaptions,
+    relevance: ImagesByCaptions,
+    *,
+    direction: str = "i2t",
+    ties: str = "average",
+    reduction: str = "mean",
+    block: int | None = None,
+) -> float | Tensor:
+    r"""QASP: ASP that pays nothing for ignoring the query, and most for the head of the ranking.
+
+    $$QASP(q) = \frac{\sum_g \frac1{r_D(q,g)} \frac{\min(r_s(q,g), r_D(q,g))}{\max(r_s(q,g), r_D(q,g))}}
+      {\sum_g \frac1{r_D(q,g)}}$$
+
+    with $r_D$ the rank within the query of the relevance's double ranks D (see `daa.ranks.double`), in which every
+    candidate is equally relevant over all queries: whatever order of the candidates all queries share, it gets what a
+    random one gets, up to ties. The weight 1/r gives every doubling of the rank the same say (ranks 1, 2 to 3, 4 to 7,
+    ...), where in ASP half of the value comes from the less relevant half of the candidates.
+
+    Equal rankings give 1. A random one gets about $2 / (\ln n + 0.58)$ where D does not tie within a query
+    (`query_specific_chance`), and more where it does: with fewer queries than candidates it must, since it has only as
+    many values as there are queries. `evaluate(..., floors=True)` gives it exactly.
+
+    Args:
+        relevance: of all queries against all candidates, since it is ranked over both.
+
+    Other arguments, what it returns and its errors are those of `average_semantic_precision`.
+
+    >>> relevance = np.array([[9.0, 3.0, 1.0], [9.1, 2.0, 2.0], [9.2, 1.0, 3.0]])  # the first caption fits all images
+    >>> scores = np.array([[0.0, 1.0, -1.0], [0.0, 0.0, 0.0], [0.0, -1.0, 1.0]])  # beyond that, who fits whom
+    >>> query_specific_asp(scores, relevance)
+    1.0
+
+    Source: ours, not the paper's; what it was chosen by is in `results/double-ranks.json`.
+    """
+    doubly_ranked = DoubleRanks(as_matrix(relevance, "relevance"))
+    return reduce(values_of(qasp, scores, direction, ties, relevance=doubly_ranked, block=block), reduction)
+
+
+def query_specific_chance(n_candidates: int) -> float:
+    r"""What a random ranking scores in QASP where nothing ties: $\frac{1}{n H_n} \sum_r (\frac{r+1}{2r} + H_n - H_r)$.
+
+    >>> round(query_specific_chance(25_000), 4)
+    0.1882
+    """
+    expected = _expected_of_rank(n_candidates)[2::2]
+    rank = np.arange(1, n_candidates + 1)
+    return float((expected / rank).sum() / (1 / rank).sum())
+
+
 def asp_chance(n_candidates: int) -> float:
     r"""What a random ranking of n candidates scores on average: $(n+1)/(2n)$.
 
@@ -148,8 +200,7 @@ def asp_at_k_chance(n_candidates: int, k: int) -> float:
 
 def asp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """ASP against the relevance of this name."""
-    check_name("ties", ties, TIE_POLICIES)
-    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
+    by_score, by_relevance = _ranges(queries, by, ties)
     if ties == "competition":
         by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
     with threads_for(queries.rows().size):
@@ -160,43 +211,132 @@ def asp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
 
 def asp_above_chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
     """ASP corrected for the mean ASP of all orders of the candidates."""
-    chance = _chance(queries, by, ties)
+    chance = random_asp(queries, by, ties)
     return (queries.values(asp, by, ties) - chance) / (1 - chance)
 
 
 def asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
     """ASP@K against the relevance of this name."""
     n = queries.rows().shape[1]
-    check_name("ties", ties, TIE_POLICIES)
-    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
+    by_score, by_relevance = _ranges(queries, by, ties)
     with threads_for(queries.rows().size):
         if ties == "expected":
             return _expected_top_ratio(*by_score, *by_relevance, min(k, n), _harmonic_numbers(n))
         return _mean_top_ratio(*by_score, *by_relevance, min(k, n), ties == "competition")
 
 
-ASP = standard(Metric(("ASP",), asp, "relevance", chance=asp_chance))
-standard(Metric(("ASP above chance",), asp_above_chance, "relevance", chance=zero, graded=True, least_candidates=2))
-standard(
-    Metric(("ASP@100",), partial(asp_top, k=100), "relevance", chance=partial(asp_at_k_chance, k=100), graded=True)
-)
+def qasp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
+    """QASP against the double ranks of this name."""
+    by_score, by_relevance = _ranges(queries, by, ties)
+    weights = _rank_weights(queries.rows().shape[1], reciprocal)
+    if ties == "competition":
+        by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
+    with threads_for(queries.rows().size):
+        if ties == "expected":
+            harmonic = _harmonic_numbers(queries.rows().shape[1])
+            return _weighted_expected_ratio(*by_score, *by_relevance, weights, harmonic)
+        return _weighted_ratio(*by_score, *by_relevance, weights)
 
 
-def _chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    r"""The mean ASP of all orders of the candidates against the relevance of this name.
+def reciprocal(rank: np.ndarray) -> np.ndarray:
+    """The weight of a candidate in QASP."""
+    return 1 / rank
+
+
+def among_first(rank: np.ndarray, k: int) -> np.ndarray:
+    """The weight of a candidate in ASP@K."""
+    return (rank <= k).astype(np.float64)
+
+
+def alike(rank: np.ndarray) -> np.ndarray:
+    """The weight of a candidate in ASP."""
+    return np.ones(len(rank))
+
+
+def random_asp(
+    queries: QueryBlock, by: str, ties: str, weight: Callable[[np.ndarray], np.ndarray] = alike
+) -> np.ndarray:
+    r"""The mean over all orders of the candidates against the relevance of this name.
 
     An item of relevance rank r, whole or half, expects $\frac1n (\frac{m(m+1)}{2r} + r (H_n - H_m))$, m = floor(r).
     """
-    n_queries, n = queries.rows().shape
-    if ties in ("expected", "ordinal"):
-        return np.full(n_queries, asp_chance(n))
+    n = queries.rows().shape[1]
+    if weight is alike and ties in ("expected", "ordinal"):
+        return np.full(len(queries.rows()), asp_chance(n))
+    _, (first, last) = _ranges(queries, by, ties)
+    expected = _expected_of_rank(n)
+    weights = _rank_weights(n, weight)
+    with threads_for(first.size):
+        if ties == "expected":
+            return _mean_over_ranges(first, last, np.concatenate([[0.0], np.cumsum(expected[2::2])]), weights)
+        return _mean_of_table(first, first if ties == "competition" else last, expected, weights)
+
+
+def random_asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
+    """The same of ASP@K."""
+    n = queries.rows().shape[1]
+    _, (first, last) = _ranges(queries, by, ties)
+    expected = _expected_of_rank(n)
+    cumulative = np.concatenate([[0.0], np.cumsum(expected[2::2])])
+    with threads_for(first.size):
+        return _mean_of_top(first, last, min(k, n), expected, cumulative, TIE_POLICIES.index(ties))
+
+
+ASP = standard(Metric(("ASP",), asp, "relevance", chance=asp_chance, random=random_asp, rank_weight=alike))
+standard(
+    Metric(
+        ("QASP",),
+        qasp,
+        "relevance",
+        random=partial(random_asp, weight=reciprocal),
+        rank_weight=reciprocal,
+        doubly_ranked=True,
+        graded=True,
+    )
+)
+standard(
+    Metric(
+        ("ASP above chance",),
+        asp_above_chance,
+        "relevance",
+        chance=zero,
+        random=zero_for_each,
+        rank_weight=alike,
+        graded=True,
+        least_candidates=2,
+    )
+)
+standard(
+    Metric(
+        ("ASP@100",),
+        partial(asp_top, k=100),
+        "relevance",
+        chance=partial(asp_at_k_chance, k=100),
+        random=partial(random_asp_top, k=100),
+        rank_weight=partial(among_first, k=100),
+        graded=True,
+    )
+)
+
+
+def _ranges(queries: QueryBlock, by: str, ties: str) -> tuple[Ranges, Ranges]:
+    """Tie groups by score and by relevance."""
+    check_name("ties", ties, TIE_POLICIES)
+    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
+    return by_score, by_relevance
+
+
+def _expected_of_rank(n: int) -> np.ndarray:
+    """Mean of min / max over a random place, by twice the rank by relevance, [2 n + 1]; 0 at 0."""
     twice = np.arange(1, 2 * n + 1)
     harmonic = _harmonic_numbers(n)
     expected = ((twice // 2) * (twice // 2 + 1) / twice + twice / 2 * (harmonic[n] - harmonic[twice // 2])) / n
-    table = np.concatenate([[0.0], expected])
-    first, last = queries.ranges(by)
-    with threads_for(first.size):
-        return _mean_of_table(first, last if ties == "average" else first, table)
+    return np.concatenate([[0.0], expected])
+
+
+def _rank_weights(n: int, weight: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Weights by twice the rank, [2 n + 1]; 0 at 0."""
+    return np.concatenate([[0.0], weight(np.arange(1, 2 * n + 1) / 2)])
 
 
 def _harmonic_numbers(n: int) -> np.ndarray:
@@ -206,14 +346,90 @@ def _harmonic_numbers(n: int) -> np.ndarray:
 
 @njit(parallel=True)
 @no_type_check
-def _mean_of_table(first, last, table):
+def _mean_of_table(first, last, table, weights):
+    """Weighted mean of what the table has for twice the average rank."""
+    n_queries, n = first.shape
+    result = np.empty(n_queries)
+    for q in prange(n_queries):
+        total, whole = 0.0, 0.0
+        for g in range(n):
+            rank = first[q, g] + last[q, g]
+            total += weights[rank] * table[rank]
+            whole += weights[rank]
+        result[q] = total / whole
+    return result
+
+
+@njit(parallel=True)
+@no_type_check
+def _mean_over_ranges(first, last, cumulative, weights):
+    """The same of a value by whole rank, each item anywhere within its tie group."""
+    n_queries, n = first.shape
+    result = np.empty(n_queries)
+    for q in prange(n_queries):
+        total, whole = 0.0, 0.0
+        for g in range(n):
+            front, back = first[q, g], last[q, g]
+            weight = weights[front + back]
+            total += weight * (cumulative[back] - cumulative[front - 1]) / (back - front + 1)
+            whole += weight
+        result[q] = total / whole
+    return result
+
+
+@njit(parallel=True)
+@no_type_check
+def _mean_of_top(first, last, k, table, cumulative, policy):
+    """Mean over the first K by relevance of what the table has for twice their rank, by the index of a tie policy."""
     n_queries, n = first.shape
     result = np.empty(n_queries)
     for q in prange(n_queries):
         total = 0.0
         for g in range(n):
-            total += table[first[q, g] + last[q, g]]
-        result[q] = total / n
+            front, back = first[q, g], last[q, g]
+            if front <= k:
+                end, size = min(back, k), back - front + 1
+                if policy == 3:  # expected
+                    total += (cumulative[end] - cumulative[front - 1]) / size
+                else:
+                    total += (end - front + 1) / size * table[2 * front if policy == 1 else front + back]
+        result[q] = total / k
+    return result
+
+
+@njit(parallel=True)
+@no_type_check
+def _weighted_ratio(first_s, last_s, first_c, last_c, weights):
+    """Mean of min / max of the average ranks, weighted by twice the rank by relevance."""
+    n_queries, n = first_s.shape
+    result = np.empty(n_queries)
+    for q in prange(n_queries):
+        total, whole = 0.0, 0.0
+        for g in range(n):
+            rank_s, rank_c = first_s[q, g] + last_s[q, g], first_c[q, g] + last_c[q, g]
+            total += weights[rank_c] * min(rank_s, rank_c) / max(rank_s, rank_c)
+            whole += weights[rank_c]
+        result[q] = total / whole
+    return result
+
+
+@njit(parallel=True)
+@no_type_check
+def _weighted_expected_ratio(first_s, last_s, first_c, last_c, weights, harmonic):
+    """The same of the expected min / max, each item anywhere within its tie group on either side."""
+    n_queries, n = first_s.shape
+    result = np.empty(n_queries)
+    for q in prange(n_queries):
+        total, whole = 0.0, 0.0
+        for g in range(n):
+            weight = weights[first_c[q, g] + last_c[q, g]]
+            a, b = np.int64(first_s[q, g]), np.int64(last_s[q, g])
+            c, d = np.int64(first_c[q, g]), np.int64(last_c[q, g])
+            rectangle = _ratio_sum(b, d, harmonic) - _ratio_sum(a - 1, d, harmonic)
+            rectangle -= _ratio_sum(b, c - 1, harmonic) - _ratio_sum(a - 1, c - 1, harmonic)
+            total += weight * rectangle / ((b - a + 1) * (d - c + 1))
+            whole += weight
+        result[q] = total / whole
     return result
 
 

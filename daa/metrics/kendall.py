@@ -11,7 +11,7 @@ from torch import Tensor
 
 from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions
-from daa.metrics.metric import CORRELATION, Metric, standard, zero
+from daa.metrics.metric import CORRELATION, Metric, standard, zero, zero_for_each
 from daa.metrics.queries import QueryBlock, check_k, reduce, values_of
 
 
@@ -70,7 +70,16 @@ def tau(queries: QueryBlock, by: str, ties: str, k: int | None = None) -> np.nda
 
 
 standard(
-    Metric(("tau@100",), partial(tau, k=100), "relevance", CORRELATION, undefined="zero", chance=zero, graded=True)
+    Metric(
+        ("tau@100",),
+        partial(tau, k=100),
+        "relevance",
+        CORRELATION,
+        undefined="zero",
+        chance=zero,
+        random=zero_for_each,
+        graded=True,
+    )
 )
 
 

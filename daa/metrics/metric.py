@@ -49,6 +49,11 @@ class Metric:
         over_queries: `"mean"` or `"median"`: how the values of the queries become one number.
         undefined: what a query without a value does: `"skip"`, it does not count; `"zero"`, it counts as 0.
         chance: what a random ranking scores, by the number of candidates; None where that is not known.
+        random: the mean over all orders of the candidates, [queries], called like `compute`; where None it is what
+            `compute` gives for constant scores under the policy `"expected"`.
+        rank_weight: of a metric that adds up min / max of the ranks of each candidate, as ASP does: the weight of a
+            candidate by its rank by relevance. The best ranking that ignores the query is then an assignment problem.
+        doubly_ranked: whether it is computed against the double ranks of a relevance (see `daa.ranks.double`).
         higher_is_better: which way is better.
         total: the name of the sum of its numbers over both directions, if that is reported, too.
         graded: whether `evaluate(..., graded=False)`, and averages over folds, leave it out.
@@ -63,6 +68,9 @@ class Metric:
     over_queries: str = "mean"
     undefined: str = "skip"
     chance: Callable[[int], float] | None = None
+    random: Callable[[Any, str, str], np.ndarray] | None = None
+    rank_weight: Callable[[np.ndarray], np.ndarray] | None = None
+    doubly_ranked: bool = False
     higher_is_better: bool = True
     total: str | None = None
     graded: bool = False
@@ -77,6 +85,10 @@ class Metric:
     @property
     def name(self) -> str:
         return self.names[0]
+
+    def best(self, name: str) -> float:
+        """What a perfect ranking scores in its number (or total) of this name."""
+        return 2.0 * len(self.names) if name == self.total else 1.0
 
     def by_name(self, computed: np.ndarray) -> dict[str, np.ndarray]:
         """The per-query values of each of its numbers, from what `compute` gave."""
@@ -147,3 +159,8 @@ def totals(quantities: Iterable[Quantity]) -> dict[Quantity, list[Quantity]]:
 def zero(n_candidates: int) -> float:
     """The chance level of what is corrected for chance, and of a correlation."""
     return 0.0
+
+
+def zero_for_each(queries: Any, by: str, ties: str) -> np.ndarray:
+    """The same for each query."""
+    return np.zeros(len(queries.numbers))

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple, no_type_check
 
 import numpy as np
+from scipy import sparse
 
 from daa.compiled import njit
 from daa.metrics.truth import Positives
@@ -40,20 +41,35 @@ def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) 
     """The places of positives whose tie groups span the ranks `first` to `last`.
 
     Args:
-        positives: the matches of each query.
+        positives: the matches of each query; where only some candidates were judged, places are counted among those.
         first, last: int32 [queries, candidates], from `daa.ranks.tie_ranges`; for `"ordinal"` both the ordinal rank.
         ties: one of `HIT_POLICIES`.
     """
     check_name("ties", ties, HIT_POLICIES)
     matrix = positives.matrix
     query_of = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    first, last = first[query_of, matrix.indices], last[query_of, matrix.indices]
+    all_first, first, last = first, first[query_of, matrix.indices], last[query_of, matrix.indices]
+    if positives.judged is not None:
+        first, last = _among(positives.judged, all_first, query_of, first)
     order = np.lexsort((first, query_of))
     first, last = first[order].astype(np.int64), last[order].astype(np.int64)
     indptr = matrix.indptr.astype(np.int64)
     if ties in ("optimistic", "pessimistic"):
         _resolve(indptr, first, last, ties == "optimistic")
     return Placement(positives.n_positives, indptr, first, last)
+
+
+def _among(
+    judged: sparse.csr_array, all_first: np.ndarray, query_of: np.ndarray, first: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last place of items of these queries and first ranks, all others but the judged ones taken out."""
+    n_queries, n_candidates = all_first.shape
+    judged_query = np.repeat(np.arange(n_queries), np.diff(judged.indptr))
+    offset = np.arange(n_queries) * (n_candidates + 1)  # so that all queries are searched at once
+    ranked = np.sort(offset[judged_query] + all_first[judged_query, judged.indices])
+    wanted = offset[query_of] + first
+    before = judged.indptr[query_of]
+    return np.searchsorted(ranked, wanted, "left") - before + 1, np.searchsorted(ranked, wanted, "right") - before
 
 
 @njit()

@@ -12,9 +12,10 @@ from numba import prange
 from torch import Tensor
 
 from daa.compiled import njit, threads_for
-from daa.matrix import ImagesByCaptions
+from daa.matrix import ImagesByCaptions, runs
 from daa.metrics.metric import Metric, standard
 from daa.metrics.queries import QueryBlock, reduce, values_of
+from daa.metrics.truth import Labels
 from daa.names import HIT_POLICIES, check_name
 
 ZETAS = (0, 1, 2)
@@ -99,6 +100,29 @@ def pmrp(
     with threads_for(queries.rows().size):
         each = _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
     return np.column_stack([each.mean(axis=1), each])
+
+
+def match_shares(labels: Labels, direction: str, of_queries: np.ndarray, zetas: tuple[int, ...] = ZETAS) -> np.ndarray:
+    """How much each candidate matches some queries, as a share of what each of them matches, [candidates].
+
+    Args:
+        labels: unlabelled images are dropped.
+        direction: `"i2t"` or `"t2i"`.
+        of_queries: how often each image is a query, or the image of one; [images].
+        zetas: how many categories may differ.
+    """
+    kept = labels.sizes > 0
+    n_captions = np.bincount(labels.image_of, minlength=len(kept))
+    n_candidates = np.where(kept, n_captions if direction == "i2t" else 1, 0).astype(np.float32)
+    result = np.zeros(len(kept))
+    for run in runs(len(kept), 512):
+        distance = labels.sizes[run, None] + labels.sizes - 2 * (labels.codes[run] @ labels.codes.T)
+        for zeta in zetas:
+            matches = (distance <= zeta).astype(np.float32)
+            n_positives = np.maximum(matches @ n_candidates, 1)
+            result += (of_queries[run] * kept[run] / n_positives) @ matches
+    result = np.where(kept, result, -1)  # behind all others
+    return result[labels.image_of] if direction == "i2t" else result
 
 
 standard(Metric(("PMRP", *(f"PMRP zeta={zeta}" for zeta in ZETAS)), pmrp, "labels"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,7 @@ class QueryBlock:
 
     of: Pass
     queries: Queries
-    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _known: dict[tuple, Any] = field(default_factory=dict, repr=False)
 
     @property
     def direction(self) -> str:
@@ -99,6 +99,22 @@ class QueryBlock:
             positives = self.of.positives[by].rows(self.queries)
             self._known[key] = place(positives, *self.ranges(ordinal=ties == "ordinal"), ties)
         return self._known[key]
+
+    def ranked_by(self, priors: np.ndarray, which: np.ndarray, ordinal: bool = False) -> QueryBlock:
+        """The same queries ranked by scores of the candidates alone; what is known of the relevance is kept.
+
+        Args:
+            priors: [rankings, candidates].
+            which: the ranking of each query, [queries] integers.
+            ordinal: as in `ranges`.
+        """
+        of_relevance = (key for key in self._known if key[0] in ("rows", "ranges") and key[1] is not None)
+        known = {key: self._known[key] for key in of_relevance}
+        rankings = QueryBlock(self.of, self.queries, {("rows", None): np.ascontiguousarray(priors, np.float64)})
+        first, last = rankings.ranges(ordinal=ordinal)
+        known["ranges", None, ordinal] = first[which], last[which]
+        known["rows", None] = np.broadcast_to(np.float32(0), (len(which), priors.shape[1]))  # its shape counts
+        return QueryBlock(self.of, self.queries, known)
 
     @property
     def labels(self) -> Labels:

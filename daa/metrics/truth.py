@@ -13,19 +13,24 @@ from daa.matrix import Queries, check_direction, check_shape
 
 
 class Positives(NamedTuple):
-    """The matches of each query: boolean [queries, candidates], and R, how many are known, found here or not."""
+    """The matches of each query: boolean [queries, candidates], and R, how many are known, found here or not.
+
+    Where a truth knows only some pairs, `judged` are the candidates that each query ranks, boolean as `matrix`.
+    """
 
     matrix: sparse.csr_array
     n_positives: np.ndarray
+    judged: sparse.csr_array | None = None
 
     @classmethod
     def of(cls, truth: Truth, direction: str) -> Positives:
         matrix = truth.positives_of(check_direction(direction))
         matrix.sort_indices()
-        return cls(matrix, truth.n_positives(direction))
+        return cls(matrix, truth.n_positives(direction), truth.judged_of(direction))
 
     def rows(self, queries: Queries) -> Positives:
-        return Positives(self.matrix[queries], self.n_positives[queries])
+        judged = None if self.judged is None else self.judged[queries]
+        return Positives(self.matrix[queries], self.n_positives[queries], judged)
 
 
 def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> Positives:

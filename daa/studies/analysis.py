@@ -25,7 +25,7 @@ def uncertainty(images: Gaussian, captions: Gaussian, corpus: CaptionCorpus) -> 
     for modality, embedding in zip(MODALITIES, (images, captions), strict=True):
         log_var = embedding.log_var.double().mean(dim=1).numpy()
         rho = None
-        if corpus.positives is not None and np.ptp(log_var) > 0:
+        if corpus.has_exhaustive_truth and np.ptp(log_var) > 0:
             rho = float(spearmanr(log_var, ambiguity(corpus)[modality]).statistic)
         result[modality] = {"mean_log_var": float(log_var.mean()), "spearman_ambiguity": rho}
     return result
@@ -37,7 +37,7 @@ def ambiguity(corpus: CaptionCorpus) -> dict[str, np.ndarray]:
     Raises:
         ValueError: if the corpus knows no exhaustive truth.
     """
-    if corpus.positives is None:
+    if not corpus.has_exhaustive_truth:
         raise ValueError(f"corpus: expected an exhaustive truth (positives), but {corpus.name} has none")
     return {
         "images": np.asarray(corpus.positives.sum(axis=1)).ravel(),
@@ -61,25 +61,21 @@ def query_blind_parts(
 
     Returns:
         ASP of the scores (`all`), of their mean over the queries (`query-blind part`) and of what is left without it
-        (`rest`); and the scores' `specific ASP`, that under relevance minus its mean over the queries, where one
-        ranking for all queries is worth no more than chance.
+        (`rest`).
 
     Raises:
         ValueError: for empty, non-finite or ill-shaped input.
 
     >>> scores = np.array([[2.0, 1.0], [4.0, 1.5]])  # the first caption first for both, by more for the second image
     >>> query_blind_parts(scores, np.eye(2), "i2t")
-    {'all': 0.75, 'query-blind part': 0.75, 'rest': 0.5, 'specific ASP': 0.75}
+    {'all': 0.75, 'query-blind part': 0.75, 'rest': 0.5}
 
     Source: ours, not the paper's; chapter *Baseline against DAA on scenes*.
     """
     axis = 0 if direction == "i2t" else 1
     shared = np.broadcast_to(scores.mean(axis, keepdims=True, dtype=np.float64), scores.shape)
-    specific = relevance - relevance.mean(axis, keepdims=True, dtype=np.float64)
-    judged = {
-        "all": (scores, relevance),
-        "query-blind part": (shared, relevance),
-        "rest": (scores - shared, relevance),
-        "specific ASP": (scores, specific),
+    ranked_by = {"all": scores, "query-blind part": shared, "rest": scores - shared}
+    return {
+        name: float(average_semantic_precision(part, relevance, direction=direction))
+        for name, part in ranked_by.items()
     }
-    return {name: float(average_semantic_precision(*pair, direction=direction)) for name, pair in judged.items()}

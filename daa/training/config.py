@@ -9,7 +9,7 @@ from typing import Any, Literal
 from omegaconf import OmegaConf
 from pydantic import Field, field_validator, model_validator
 
-from daa.names import AUGMENTATIONS, CONTRASTIVE_LOSSES, check_name
+from daa.names import AUGMENTATIONS, CONTRASTIVE_LOSSES, RELEVANCE_FORMS, check_name
 from daa.training.section import Section, checked, load_section
 
 
@@ -100,6 +100,8 @@ class LossConfig(Section):
     """What DAA ranks by, a name of `daa.relevance.relevance_by_name`; validation measures ASP by the same."""
     relevance_ranks: Literal["soft", "exact"] = "soft"
     """How DAA ranks the relevance itself."""
+    relevance_form: str = "raw"
+    """What of the relevance DAA ranks, a name of `daa.names.RELEVANCE_FORMS`; see `daa.losses.daa_loss`."""
     smooth_ap_weight: float = Field(default=0.0, ge=0)
     """Of Smooth-AP beside another loss."""
     kl_weight: float = Field(default=0.0, ge=0)
@@ -117,6 +119,12 @@ class LossConfig(Section):
     @classmethod
     def _known_kind(cls, name: str) -> str:
         check_name("loss.kind", name, CONTRASTIVE_LOSSES)
+        return name
+
+    @field_validator("relevance_form")
+    @classmethod
+    def _known_form(cls, name: str) -> str:
+        check_name("loss.relevance_form", name, RELEVANCE_FORMS)
         return name
 
     @model_validator(mode="after")

@@ -61,8 +61,8 @@ class Objective(nn.Module):
                 )
         self.config = config
         self.contrastive = kind(**options)
-        self.takes = {name: hint for name, hint in get_type_hints(self.contrastive.forward).items() if name != "return"}
-        self.daa = DAALoss(config.daa_temperature, relevance_ranks=config.relevance_ranks)  # type: ignore[arg-type]
+        self.takes = tuple(inspect.signature(self.contrastive.forward).parameters)
+        self.daa = DAALoss(config.daa_temperature, config.relevance_ranks, config.relevance_form)
         self.smooth_ap = SmoothAPLoss(config.daa_temperature)
         parts = ("daa", "smooth_ap", "kl", "uniformity", "mmd", "diversity")
         self.weights = {part: weight for part in parts if (weight := getattr(config, f"{part}_weight"))}
@@ -81,7 +81,7 @@ class Objective(nn.Module):
         kinds: dict[str, Any] = {"kl": Gaussian, "uniformity": POINTS, "mmd": POINTS, "diversity": PointSet}
         needs = [(f"{part}_weight", weight, kinds.get(part, Embedding)) for part, weight in self.weights.items()]
         if "images" in self.takes:
-            needs.append(("kind", self.config.kind, self.takes["images"]))
+            needs.append(("kind", self.config.kind, get_type_hints(self.contrastive.forward).get("images", Embedding)))
         for key, value, kind in needs:
             for embedding in (images, captions):
                 if not isinstance(embedding, kind):

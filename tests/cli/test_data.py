@@ -32,7 +32,9 @@ def daa(monkeypatch, capsys, tmp_path, server):
     return partial(call, monkeypatch, capsys, "data")
 
 
-@pytest.mark.parametrize("command", [(), ("coco",), ("flickr30k",), ("cub",), ("captions",), ("coco-5k",)])
+@pytest.mark.parametrize(
+    "command", [(), ("coco",), ("flickr30k",), ("flickr8k",), ("cub",), ("captions",), ("coco-5k",)]
+)
 def test_help_teaches(daa, command):
     code, out, _ = daa(*command, "--help")
     assert code == 0

@@ -104,7 +104,7 @@ def test_the_mean_of_two_systems_is_one_more(score, tmp_path):
     code, out, err = score("--scores", "saf.npy", "--scores", "sgr.npy", "--ensemble", *names, *options, "both.json")
     assert code == 0, err
     assert "SGRAF" in out
-    assert score("--scores", "sgraf.npy", *options, "alone.json")[0] == 0
+    assert score("--scores", "sgraf.npy", "--no-floors", *options, "alone.json")[0] == 0
     reports = json.loads((tmp_path / "both.json").read_text())["reports"]
     assert [report["name"] for report in reports] == ["SAF", "SGR", "SGRAF"]
     expected = json.loads((tmp_path / "alone.json").read_text())["measurements"]
@@ -339,3 +339,16 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(score, tmp
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_one_system_is_printed_with_its_floors(score, tmp_path):
+    np.save(tmp_path / "saf.npy", np.random.default_rng(3).random((4, 12)).astype(np.float32))
+    code, out, err = score("--scores", "saf.npy", "--out", "floors.json")
+    assert code == 0, err
+    assert "above" in out
+    assert "QASP t2i" in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    assert all("best_blind" in one for one in json.loads((tmp_path / "floors.json").read_text())["measurements"])
+    code, _, err = score("--scores", "saf.npy", "--queries", 2, "--floors")
+    assert code != 0
+    assert "--queries: expected no --floors with it" in err

@@ -23,7 +23,12 @@ COCO = [
 ]
 # The order of the test split that the literature uses: other images first, captions of an image the other way round.
 TEST_IDS = [900 + 6 * i + k for i in (2, 0, 3, 1) for k in (4, 3, 2, 1, 0)]
-SIZES = {"coco": {"train": 8, "val": 3, "test": 4}, "flickr30k": {"train": 3, "val": 1, "test": 2}}
+FLICKR8K = {"train": 4, "val": 2, "test": 3}
+SIZES = {
+    "flickr8k": FLICKR8K,
+    "coco": {"train": 8, "val": 3, "test": 4},
+    "flickr30k": {"train": 3, "val": 1, "test": 2},
+}
 
 
 def jpeg(seed: int, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -48,12 +53,12 @@ def coco_json() -> bytes:
     return json.dumps({"images": images, "dataset": "coco"}).encode()
 
 
-def flickr_json() -> bytes:
+def flickr_json(dataset: str = "flickr30k", splits=("train", "test", "train", "val", "test", "train")) -> bytes:
     images = []
-    for i, split in enumerate(["train", "test", "train", "val", "test", "train"]):
+    for i, split in enumerate(splits):
         sentences = [{"raw": f"picture {i}, text {k}", "tokens": [], "sentid": 5 * i + k} for k in range(5)]
         images.append({"filename": f"{i}.jpg", "split": split, "imgid": i, "sentids": [], "sentences": sentences})
-    return json.dumps({"images": images, "dataset": "flickr30k"}).encode()
+    return json.dumps({"images": images, "dataset": dataset}).encode()
 
 
 def instances_json(part: str) -> bytes:
@@ -102,6 +107,32 @@ def cub_texts(folder) -> None:
     (folder / "splits" / "seen_test_images.txt").write_text("001.Bird_1/Bird_1_0001.jpg\n003.Bird_3/Bird_3_0000.jpg\n")
 
 
+_PHOTOS = {
+    split: [f"{split}{i}_ab.jpg" for i in range(n)]
+    for split, n in zip(("train", "dev", "test"), FLICKR8K.values(), strict=True)
+}
+
+
+def flickr8k_texts() -> dict[str, bytes]:
+    """Lists, captions and judgements; the first photo of the test split is listed last."""
+    photos = [photo for split in ("test", "dev", "train") for photo in _PHOTOS[split]]
+    captions = [f"{photo}#{k}\tphoto {photo} ,  said {k}" for photo in (*photos, "train9_ab.jpg.1") for k in range(5)]
+    a, b, c = _PHOTOS["test"]
+    crowd = [
+        *(f"{a}\t{a}#2\t0\t0\t3", f"{a}\t{b}#2\t0.666666666666667\t2\t1", f"{a}\t{c}#2\t0.5\t2\t2"),
+        *(f"{b}\t{a}#2\t0.333333333333333\t1\t2", "garbage", f"{b}\t{c}#2\t1\t3", f"{b}\t{c}#2\tyes\t3\t0"),
+        *(f"{b}\tdev0_ab.jpg#2\t0\t0\t3", f"{b}\t{c}#2\t0.9\t1\t2"),
+    ]
+    experts = [f"{a}\t{b}#2\t3\t3\t3", f"{a}\t{c}#2\t3\t3\t2", f"{c}\t{c}#2\t1\t1\t1", f"{c}\t{b}#2\t4\t5\t4"]
+    files = {"Flickr8k.token.txt": captions, "CrowdFlowerAnnotations.txt": crowd, "ExpertAnnotations.txt": experts}
+    files |= {f"Flickr_8k.{split}Images.txt": names[::-1] for split, names in _PHOTOS.items()}
+    return {name: "".join(f"{line}\n" for line in lines).encode() for name, lines in files.items()}
+
+
+def flickr8k_photos() -> dict[str, bytes]:
+    return {photo: jpeg(i, (30 + i, 40)) for names in _PHOTOS.values() for i, photo in enumerate(names)}
+
+
 def publish(server, monkeypatch) -> None:
     """All archives and images on the server, which stands in for all hosts; the registry has their checksums."""
     pictures = {coco_name(part, identifier): jpeg(identifier) for part, _, identifier, _ in COCO}
@@ -121,12 +152,19 @@ def publish(server, monkeypatch) -> None:
         "caption_datasets.zip": zipped(captions),
         "annotations_trainval2014.zip": zipped(annotations | {"annotations/captions_val2014.json": b"{}"}),
         "CUB_200_2011.tgz": tarred(birds | extra),
+        "Flickr8k_text.zip": zipped(flickr8k_texts() | {"__MACOSX/._Flickr8k.token.txt": b"x", "readme.txt": b"x"}),
+        "Flickr8k_Dataset.zip": zipped(
+            {f"Flicker8k_Dataset/{name}": content for name, content in flickr8k_photos().items()}
+            | {"__MACOSX/Flicker8k_Dataset/._test0_ab.jpg": b"x"}
+        ),
         **{
             f"{part}.zip": zipped({n: c for n, c in pictures.items() if part in n}) for part in ("train2014", "val2014")
         },
     }
     for name, content in archives.items():
         known = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "unpacked": 1000}
+        if SOURCES[name].sha256 is None:  # as it is for those
+            known = {"unpacked": 1000}
         monkeypatch.setitem(SOURCES, name, SOURCES[name]._replace(**known))
         server.files["/" + SOURCES[name].url.split("://")[1]] = content
     server.files |= {f"/images.cocodataset.org/{name}": content for name, content in pictures.items()}

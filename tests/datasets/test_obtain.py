@@ -18,13 +18,30 @@ from PIL import Image
 from daa.datasets import load_corpus, load_dataset, resume, transfer
 from daa.datasets.base import ImageFiles
 from daa.datasets.folder import DownloadError, verify
-from daa.datasets.obtain import obtain_captions, obtain_coco, obtain_coco_5k, obtain_cub, obtain_flickr30k
+from daa.datasets.obtain import (
+    obtain_captions,
+    obtain_coco,
+    obtain_coco_5k,
+    obtain_cub,
+    obtain_flickr8k,
+    obtain_flickr30k,
+)
 from daa.datasets.transfer import Transfer
 from daa.reproduce.needs import obtain
 from daa.reproduce.reproduction import full_size
 from daa.reproduce.tables import find_table
 from daa.training.data import load_split
-from tests.datasets.fakes import COCO, TEST_IDS, coco_name, cub_texts, jpeg, publish, tarred
+from tests.datasets.fakes import (
+    COCO,
+    TEST_IDS,
+    coco_name,
+    cub_texts,
+    flickr8k_photos,
+    flickr8k_texts,
+    jpeg,
+    publish,
+    tarred,
+)
 
 IMAGES = "/images.cocodataset.org/"
 TRAIN = [coco_name(part, identifier) for part, split, identifier, _ in COCO if split in ("train", "restval")]
@@ -295,6 +312,32 @@ def test_flickr30k_says_where_the_images_are_and_takes_them_in(to, tmp_path):
     (root / "daa-data.json").unlink()
     with pytest.raises(ValueError, match=r"3.jpg: expected a picture, got .*; unpack it again"):
         obtain_flickr30k(to("flickr30k"))
+
+
+@pytest.mark.filterwarnings("ignore:.*passed over")
+def test_flickr8k_from_its_two_archives(server, to, tmp_path):
+    with pytest.warns(UserWarning, match="broken lines passed over"):
+        obtain_flickr8k(to("flickr8k"))
+    folder = tmp_path / "flickr8k"
+    assert sorted(path.name for path in folder.iterdir()) == ["Flicker8k_Dataset", "Flickr8k_text", "daa-data.json"]
+    assert {path.name: path.read_bytes() for path in (folder / "Flickr8k_text").iterdir()} == flickr8k_texts()
+    assert {path.name: path.read_bytes() for path in (folder / "Flicker8k_Dataset").iterdir()} == flickr8k_photos()
+    assert load_dataset("flickr8k", split="train", root=folder, image_size=16).image(2).shape == (3, 16, 16)
+    assert len(server.requests) == 2
+    (folder / "Flicker8k_Dataset" / "dev1_ab.jpg").write_bytes(b"no picture")
+    with pytest.warns(UserWarning, match="passed over"):
+        obtain_flickr8k(to("flickr8k"))
+    assert [path.rpartition("/")[2] for path, _ in server.requests[2:]] == ["Flickr8k_Dataset.zip"]
+    assert "15 files" in verify(folder, "daa data flickr8k")
+
+
+@pytest.mark.filterwarnings("ignore:.*passed over")
+def test_a_photo_of_flickr8k_that_does_not_decode_is_named(to, tmp_path):
+    obtain_flickr8k(to("flickr8k"))
+    (tmp_path / "flickr8k" / "daa-data.json").unlink()
+    (tmp_path / "flickr8k" / "Flicker8k_Dataset" / "dev1_ab.jpg").write_bytes(jpeg(1)[:-300])
+    with pytest.raises(ValueError, match=r"dev1_ab.jpg: expected a picture, got .*; unpack it again"):
+        obtain_flickr8k(to("flickr8k"))
 
 
 def test_cub_says_what_is_missing_and_loads(to, tmp_path):

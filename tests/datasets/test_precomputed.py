@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, Truth
 from daa.datasets import feature_cache, load_corpus, load_dataset
 from daa.datasets.precomputed import write_features
 
@@ -170,8 +170,9 @@ def test_images_with_different_numbers_of_captions_are_read_back(tmp_path):
     assert load_dataset("precomputed", split="x", root=tmp_path).corpus.image_of_caption.tolist() == [0, 1, 1, 2]
 
 
-def test_an_interrupted_cache_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(feature_cache, "SAVE_EVERY", 1)
+@pytest.mark.parametrize("limit", ["SAVE_EVERY", "SAVE_IMAGES"])  # of bytes, of images
+def test_an_interrupted_cache_goes_on(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(feature_cache, limit, 1)
     asked = []
 
     def stopping(start, at):
@@ -211,3 +212,41 @@ def test_rows_that_are_none(tmp_path, rows, message):
     with pytest.raises(ValueError, match=rf"rows: {message}"):
         write_features(tmp_path, "t", rows, CORPUS)
     assert not (tmp_path / "t_ims.npy").exists()
+
+
+def test_truths_and_labels_come_back_in_the_order_of_the_files(tmp_path):
+    """Captions are written image by image: what matches moves with them."""
+    corpus = CaptionCorpus(
+        captions=["a0", "b0", "a1", "b1"],
+        image_of_caption=[0, 1, 0, 1],
+        image_ids=["a", "b"],
+        caption_ids=["a0", "b0", "a1", "b1"],
+        labels=[[True, False, True], [False, True, True]],
+        label_names=["dog", "cat", "animal"],
+        positives=[[True, True, True, False], [False, True, False, True]],
+        truths={
+            "two": Truth(
+                np.eye(2, 4), np.eye(2, 4, k=1), outside={"i2t": np.array([1, 0]), "t2i": np.array([0, 1, 2, 3])}
+            ),
+            "judged": Truth.among_judged(np.eye(2, 4), [[True, True, False, False], [False, True, True, True]]),
+        },
+    )
+    write_features(tmp_path, "t", lambda first: [np.zeros((2, 1, 3))], corpus)
+    read = load_corpus("precomputed", split="t", root=tmp_path)
+    assert read.caption_ids.tolist() == ["a0", "a1", "b0", "b1"]
+    moved = [0, 2, 1, 3]
+    assert list(read.all_truths()) == list(corpus.all_truths()) == ["annotated", "exhaustive", "two", "judged"]
+    for name, truth in corpus.all_truths().items():
+        again = read.all_truths()[name]
+        for side in ("i2t", "t2i", "judged"):
+            matrix, other = getattr(truth, side), getattr(again, side)
+            assert (matrix is None) == (other is None)
+            assert matrix is None or np.array_equal(matrix.toarray()[:, moved], other.toarray())
+    assert read.truths["two"].outside["i2t"].tolist() == [1, 0]
+    assert read.truths["two"].outside["t2i"].tolist() == [0, 2, 1, 3]
+    assert (read.labels.tolist(), list(read.label_names)) == (corpus.labels.tolist(), ["dog", "cat", "animal"])
+    one = load_corpus("precomputed", split="t", root=tmp_path, n_images=1)
+    assert one.truths["two"].i2t.shape == (1, 2)
+    (tmp_path / "t_truths.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match=r"t_truths.npz: expected the truths of"):
+        load_corpus("precomputed", split="t", root=tmp_path)

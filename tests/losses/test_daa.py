@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from daa.losses import DAALoss, daa_loss
-from tests.oracles import slow_asp, slow_daa_loss
+from tests.oracles import slow_asp, slow_daa_loss, slow_double_ranks, slow_ranks, slow_soft_ranks
 
 FEW_VALUES = st.sampled_from([-2.5, -1.0, -0.0, 0.0, 0.5, 3.0])
 DTYPES = st.sampled_from([np.float16, np.float32, np.float64])
@@ -171,3 +171,60 @@ def test_unchecked_nan_is_not_hidden():
     scores = MATRIX.clone()
     scores[0, 0] = torch.nan
     assert daa_loss(scores, MATRIX, check_finite=False).isnan()
+
+
+def formed(relevance, form):
+    """The relevance of each direction [queries, candidates] under a form."""
+    for c in (relevance, relevance.T):
+        if form == "centred":
+            yield c - c.mean(axis=0)
+        else:
+            yield slow_double_ranks(c, 3) if form == "doubly_ranked" else c
+
+
+@given(two_matrices(), st.sampled_from(["raw", "centred", "doubly_ranked"]), SOFT_OR_EXACT)
+def test_a_form_of_the_relevance_is_made_for_each_direction(pair, form, relevance_ranks):
+    scores, relevance = (matrix.astype(np.float64) for matrix in pair)
+    loss = daa_loss(scores, relevance, temperature=0.4, relevance_ranks=relevance_ranks, relevance_form=form)
+    by_direction = zip((scores, scores.T), formed(relevance, form), strict=True)
+    ratios = []
+    for s, c in by_direction:
+        by_score = [slow_soft_ranks(row, 0.4) for row in s]
+        by_relevance = [slow_soft_ranks(row, 0.4) if relevance_ranks == "soft" else slow_ranks(row) for row in c]
+        ratios.append(np.mean(np.minimum(by_score, by_relevance) / np.maximum(by_score, by_relevance)))
+    assert loss.item() == pytest.approx(1 - np.mean(ratios), abs=1e-9)
+
+
+def test_the_gradient_of_a_form_is_that_of_the_loss_on_it():
+    rng = np.random.default_rng(0)
+    scores = torch.tensor(rng.normal(size=(5, 7)), requires_grad=True)
+    relevance = torch.tensor(rng.random((5, 7)), requires_grad=True)
+    for form in ("centred", "doubly_ranked"):
+        compute = DAALoss(0.3, relevance_form=form)
+        assert torch.autograd.gradcheck(lambda s, c=compute: c(s, relevance), scores)
+        compute(scores, relevance).backward()
+        assert relevance.grad is None
+
+
+def test_forms_take_away_what_a_blind_shift_of_the_scores_wins():
+    rng = np.random.default_rng(0)
+    popularity, own = rng.normal(size=40), rng.normal(size=(40, 40))
+    scores, relevance = torch.zeros(40, 40, dtype=torch.float64), torch.tensor(popularity + own)
+    shift = torch.tensor(popularity)
+    gain = {}
+    for form in ("raw", "centred", "doubly_ranked"):
+        moved = [
+            daa_loss(
+                scores + w * shift + 1e-3 * torch.tensor(rng.normal(size=(40, 40))), relevance, relevance_form=form
+            )
+            for w in (0, 1)
+        ]
+        gain[form] = (moved[0] - moved[1]).item()
+    assert gain["raw"] > 0.015
+    assert max(gain["centred"], gain["doubly_ranked"]) < gain["raw"] / 4
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(ValueError, match="relevance_form: expected one of raw, centred, doubly_ranked, got 'centered'"):
+        daa_loss(torch.eye(2), torch.eye(2), relevance_form="centered")
+    assert "relevance_form='centred'" in repr(DAALoss(relevance_form="centred"))

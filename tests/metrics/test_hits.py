@@ -48,6 +48,33 @@ def test_equals_the_definition(name, ties):
     check()
 
 
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("ties", HIT_POLICIES)
+def test_among_judged_pairs_it_is_the_metric_of_the_condensed_lists(name, ties):
+    """As if the candidates that were not judged for a query had never been in its row."""
+    fast, metric = METRICS[name]
+
+    @settings(max_examples=25, deadline=None)
+    @given(scores_and_positives(), st.sampled_from(DIRECTIONS), st.integers(0, 2**32 - 1))
+    def check(pair, direction, seed):
+        scores, positives = pair
+        judged = positives | (np.random.default_rng(seed).random(positives.shape) < 0.5)
+        truth = Truth.among_judged(positives, judged)
+        if truth.positives_of(direction).nnz == 0:
+            return
+        values = fast(scores, truth, direction=direction, ties=ties, reduction="none")
+        rows = zip(*(np.array(by_query(one, direction)) for one in (scores, positives, judged)), strict=True)
+        for value, (row, hits, looked_at) in zip(values.tolist(), rows, strict=True):
+            wanted = np.flatnonzero(hits[looked_at])
+            if 0 < len(wanted) < looked_at.sum():
+                expected = slow_hits(row[looked_at].tolist(), set(wanted.tolist()), metric, ties)
+                assert value == pytest.approx(expected, abs=1e-12)
+            else:
+                assert np.isnan(value)
+
+    check()
+
+
 @settings(max_examples=20)
 @given(scores_and_positives(max_side=9), st.sampled_from(DIRECTIONS))
 def test_policies_are_ordered_and_agree_without_ties(pair, direction):

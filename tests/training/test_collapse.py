@@ -60,9 +60,9 @@ def test_all_negatives_are_summed_before_the_hardest(tmp_path: Path, monkeypatch
     seen: list[bool] = []
     original = TripletLoss.forward
 
-    def forward(self: TripletLoss, *arguments: object) -> torch.Tensor:
+    def forward(self, scores: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
         seen.append(self.hardest)
-        return original(self, *arguments)
+        return original(self, scores, positives)
 
     monkeypatch.setattr(TripletLoss, "forward", forward)
     train(tiny_config(*TRIPLET, "loss.warmup_epochs=2"), tmp_path / "a", data=tiny_data(), quiet=True)

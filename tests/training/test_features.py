@@ -104,3 +104,14 @@ def test_the_command_writes_a_configuration_that_trains(tmp_path: Path, monkeypa
     assert not end.value.code
     record = train(load_config(tmp_path / "train.yaml"), tmp_path / "run", quiet=True)
     assert record["status"] == "finished"
+
+
+def test_a_pooled_cache_keeps_one_place_the_mean_of_all(tmp_path: Path) -> None:
+    maps, pooled = (
+        cache_features(load_config(overrides=[*SMALL, *more]), tmp_path / name, dtype="float32")
+        for name, more in (("maps", []), ("pooled", ["encoders.image_options.pool=true"]))
+    )
+    assert maps.encoders == pooled.encoders
+    one, all_ = (load_dataset("precomputed", "val", config.data.root).image(3) for config in (pooled, maps))
+    assert one.shape == (1, 512)
+    torch.testing.assert_close(one[0], all_.mean(dim=0), rtol=1e-4, atol=1e-5)

@@ -89,6 +89,18 @@ def test_every_kind_takes_more_captions_than_images(kind: str) -> None:
     assert images.mean.grad.isfinite().all()
 
 
+class Unannotated(torch.nn.Module):
+    def forward(self, positives, scores):  # type: ignore[no-untyped-def]
+        return -scores[positives].mean()
+
+
+def test_a_loss_is_given_what_its_forward_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONTRASTIVE_LOSSES, "mean", f"{__name__}:Unannotated")
+    objective = Objective(LossConfig(kind="mean"))
+    objective.check(IMAGES, CAPTIONS)
+    assert objective(IMAGES, CAPTIONS, SCORES, POSITIVES)["loss"] == -SCORES[POSITIVES].mean()
+
+
 def test_samples_come_from_the_generator() -> None:
     objective = Objective(LossConfig(kind="soft-contrastive", samples=3))
     losses = [

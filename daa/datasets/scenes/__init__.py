@@ -8,13 +8,14 @@ states facts and fits a scene exactly if they are true of it, so the matches of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
+from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
@@ -22,9 +23,12 @@ from daa.datasets.base import ImageTextDataset
 from daa.datasets.scenes.art import draw_scene
 from daa.datasets.scenes.describe import DESCRIBERS, Describer, Description, describe_all
 from daa.datasets.scenes.facts import Facts, Mention, TruthTable, witness
+from daa.datasets.scenes.regions import scene_regions
 from daa.datasets.scenes.world import KINDS, Dice, Scene, SceneObject, random_scene
+from daa.names import check_name
 
 SPLIT_SIZES = {"train": 3000, "val": 500, "test": 1000}
+SCENE_VIEWS = ("picture", "facts")
 
 
 class ScenesDataset(ImageTextDataset):
@@ -38,12 +42,30 @@ class ScenesDataset(ImageTextDataset):
         scenes: for each image what it shows.
         descriptions: for each caption what it states and who wrote it.
         image_size: side of the pictures in pixels.
+        view: what `image(i)` is: "picture", or "facts", the regions of `scene_regions`.
+        noise: of the regions, see `scene_regions`.
+
+    Raises:
+        ValueError: an unknown view, a size outside 16 to 2048, a noise that is negative, or one for pictures.
     """
 
     def __init__(
-        self, corpus: CaptionCorpus, scenes: Sequence[Scene], descriptions: Sequence[Description], image_size: int = 64
+        self,
+        corpus: CaptionCorpus,
+        scenes: Sequence[Scene],
+        descriptions: Sequence[Description],
+        image_size: int = 64,
+        view: str = "picture",
+        noise: float = 0.0,
     ) -> None:
-        super().__init__(corpus, self._picture, transform=_to_tensor)
+        check_name("view", view, SCENE_VIEWS)
+        if not (isinstance(noise, int | float) and 0 <= noise < np.inf) or (noise and view != "facts"):
+            raise ValueError(f'noise: expected a number >= 0 with view "facts", 0 with "picture", got {noise!r}')
+        if view == "facts":
+            super().__init__(corpus, self._regions, transform=torch.from_numpy)
+        else:
+            super().__init__(corpus, self._picture, transform=_to_tensor)
+        self.noise = noise
         if not isinstance(image_size, int) or not 16 <= image_size <= 2048:
             raise ValueError(f"image_size: expected a whole number of pixels from 16 to 2048, got {image_size!r}")
         self.image_size = image_size
@@ -84,6 +106,9 @@ class ScenesDataset(ImageTextDataset):
             self._drawn[i] = True
         return pixels[i]
 
+    def _regions(self, i: int) -> np.ndarray:
+        return scene_regions(self.scenes[i], self.noise)
+
     def _picture(self, i: int) -> Image.Image:
         return Image.fromarray(np.ascontiguousarray(self._draw(i).transpose(1, 2, 0)))
 
@@ -113,11 +138,20 @@ def scenes_corpus(split: str = "test", seed: int = 0, n_images: int | None = Non
 
 
 def scenes_dataset(
-    split: str = "test", image_size: int = 64, seed: int = 0, n_images: int | None = None
+    split: str = "test",
+    image_size: int = 64,
+    seed: int = 0,
+    n_images: int | None = None,
+    view: str = "picture",
+    noise: float = 0.0,
 ) -> ScenesDataset:
-    """The pictures of `scenes_corpus(split, seed, n_images)`, `image_size` pixels wide and high."""
+    """The images of `scenes_corpus(split, seed, n_images)`; the other arguments as for `ScenesDataset`.
+
+    >>> scenes_dataset("val", n_images=3, view="facts").image(0).shape
+    torch.Size([5, 54])
+    """
     world = _world(split, seed, n_images)
-    return ScenesDataset(world.corpus, world.scenes, world.descriptions, image_size)
+    return ScenesDataset(world.corpus, world.scenes, world.descriptions, image_size, view, noise)
 
 
 def _world(split: str, seed: int, n_images: int | None) -> _World:
@@ -147,10 +181,14 @@ def _build(split: str, seed: int, n_images: int) -> _World:
         image_of_caption=np.repeat(np.arange(n_images), len(DESCRIBERS)),
         labels=labels,
         label_names=kinds,
-        positives=TruthTable(scenes).matrix([description.facts for description in descriptions]),
+        positives=partial(_exhaustive_truth, scenes, descriptions),
         name=f"scenes-{split}",
     )
     return _World(corpus, scenes, descriptions)
+
+
+def _exhaustive_truth(scenes: list[Scene], descriptions: list[Description]) -> sparse.csr_array:
+    return TruthTable(scenes).matrix([description.facts for description in descriptions])
 
 
 def _to_tensor(picture: Image.Image) -> Float[Tensor, "3 height width"]:
