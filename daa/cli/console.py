@@ -50,11 +50,12 @@ def in_options(message: str, options: dict[str, str]) -> str:
     >>> in_options("run: expected a folder", {"split": "--split"})
     'run: expected a folder'
     """
-    found = re.match(r"([\w.]+)(?=(?: [^ :]+)?: )", message)
-    if found is None:
-        return message
-    option = options.get(found[1]) or options.get(CALLED.get(found[1], ""))
-    return f"{option}{message[found.end() :]}" if option else message
+    for text in (message.removeprefix("overrides: "), message):  # an override of what has an option of its own
+        found = re.match(r"([\w.]+)(?=(?: [^ :]+)?: )", text)
+        option = found and (options.get(found[1]) or options.get(CALLED.get(found[1], "")))
+        if found and option:
+            return f"{option}{text[found.end() :]}"
+    return message
 
 
 def takes(options: type[OptionsT]) -> Callable[[Callable[[OptionsT], None]], Callable[..., None]]:

@@ -84,7 +84,7 @@ def cache_features(
         seed_everything(config.train.seed, "weights")
         encoder = build_image_encoder(name, config.encoders.embedding_dim, config.encoders.image_options)
     if not hasattr(encoder, "body_features"):
-        raise ValueError(f"encoders.image: expected resnet50, efficientnet-lite0 or another network, got {name!r}")
+        raise ValueError(f"encoders.image: expected one of torchvision's networks or efficientnet-lite0, got {name!r}")
     device = "cuda" if torch.cuda.is_available() and config.train.device == "auto" else "cpu"
     encoder.eval().to(device)
     data, options = config.data, config.encoders.image_options
