@@ -21,13 +21,13 @@ BLOCK = 1 << 24
 PAIRS_WORTH_A_THREAD = 4_000_000
 """Number of pairs (about half a millisecond) below which another thread costs more than it brings."""
 
-LONG = {torch.float32: 512, torch.float64: 1024}
+LONG = {torch.float32: 384, torch.float64: 768}
 """Length of a row from which the treecode is faster than all pairs."""
 
 NARROW = {torch.float32: 2.0**20, torch.float64: 2.0**14}
 """Widest spread of a row, in temperatures, for which a place in a cell keeps the digits that its precision needs."""
 
-ITEM_IN_PAIRS = 300
+ITEM_IN_PAIRS = 150
 """What an item costs the treecode, in pairs of the other kernel."""
 
 
@@ -41,8 +41,8 @@ def soft_ranks(values: Any, temperature: float, *, check_finite: bool = True) ->
     n x n matrix of differences is kept.
 
     Short rows take all pairs, n^2 / 2 sigmoids a row, and are exact up to rounding. Rows of at least `LONG` items take
-    a treecode whose time is linear in n: in float32 a rank is wrong by less than 1e-8, in float64 by less than 1e-13,
-    for each item within 20 (36) temperatures, see `daa.ranks._treecode` for the bound. Rows wider than `NARROW`
+    a treecode whose time is linear in n: in float32 a rank is wrong by less than 1e-8 n, in float64 by less than
+    1e-13 n, see `daa.ranks._treecode` for the bound. Rows wider than `NARROW`
     temperatures take all pairs, too. On the CPU kernels work in float64 (their first call ever takes some seconds to
     compile), elsewhere torch does it block by block. The result does not depend on the number of threads.
 
@@ -153,15 +153,13 @@ def _linear(rows: Tensor, temperature: float, grad: Tensor | None = None) -> Ten
     n_rows, n = rows.shape
     if rows.device.type != "cpu":
         n_cells = _treecode.cells_needed(rows, temperature)
-        p, reach = _treecode.nodes_and_reach(rows.dtype)
-        at_once = max(1, BLOCK // (p * (n + (2 * reach + 1) * n_cells)))
+        at_once = max(1, BLOCK // (18 * (n + 16 * n_cells)))
         parts = [slice(start, start + at_once) for start in range(0, n_rows, at_once)]
         of_grad = [None if grad is None else grad[part] for part in parts]
         return torch.cat(
             [_treecode.in_torch(rows[part], temperature, n_cells, g) for part, g in zip(parts, of_grad, strict=True)]
         )
-    p, reach = _treecode.nodes_and_reach(rows.dtype)
-    kernels, run = _treecode.kernels(p, reach), _treecode.compiled(p)
+    kernels, run = _treecode.kernels(rows.dtype), _treecode.compiled(rows.dtype)
     result = torch.empty_like(rows, memory_format=torch.contiguous_format)
     arguments = [rows.contiguous().numpy(), temperature]
     if grad is None:
