@@ -92,6 +92,14 @@ def test_priors_are_learnt_on_one_half_and_judged_on_the_other(report, corpus, r
     assert one.blind_at_most == pytest.approx(values.mean(axis=1).max())
 
 
+def test_metrics_that_know_no_tie_policy_have_the_same_floors_under_each(report, corpus, relevance):
+    scores = np.random.default_rng(2).random((N, N))
+    ordinal = evaluate(scores, corpus, {"mine": relevance}, asp_ties="ordinal", floors=True)
+    for metric in ("NDCG@10", "NCS@10", "tau@100"):
+        for direction in ("i2t", "t2i"):
+            assert floors_of(ordinal, metric, "mine", direction) == floors_of(report, metric, "mine", direction)
+
+
 def test_above_floor(report):
     one = floors_of(report, "ASP", "mine", "i2t")
     assert one.floor == max(one.random, one.mean_prior, one.best_blind)
