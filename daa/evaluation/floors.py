@@ -175,13 +175,18 @@ def _learn(
 
 
 def _median_rank_at_random(matches: Positives, n: int) -> float:
-    """The median, over queries and orders, of the rank of the first match among n candidates in random order."""
+    """The median, over queries and orders, of the rank of the first match among n candidates in random order.
+
+    Where only some candidates were judged for a query, they alone are ranked.
+    """
     n_matches = np.diff(matches.matrix.indptr)
-    n_matches = n_matches[n_matches > 0]
+    n_ranked = np.full(len(n_matches), n) if matches.judged is None else np.diff(matches.judged.indptr)
+    n_matches, n_ranked = n_matches[n_matches > 0], n_ranked[n_matches > 0]
 
     def share_within(k: int) -> float:
-        rest = n - n_matches
-        log_miss = gammaln(rest + 1) - gammaln(np.maximum(rest - k, 0) + 1) + gammaln(n - k + 1) - gammaln(n + 1)
+        rest = n_ranked - n_matches
+        log_miss = gammaln(rest + 1) - gammaln(np.maximum(rest - k, 0) + 1)
+        log_miss += gammaln(np.maximum(n_ranked - k, 0) + 1) - gammaln(n_ranked + 1)
         return float(np.where(k <= rest, -np.expm1(np.minimum(log_miss, 0)), 1.0).mean())
 
     low, high = 1, n
