@@ -149,7 +149,7 @@ def best_blind_order(
 
     >>> ranks_of_candidates = np.array([[1, 1, 3], [2, 3, 1], [3, 2, 2]])  # the first one is best for two queries
     >>> best_blind_order(2 * ranks_of_candidates).places
-    array([1, 2, 3])
+    array([1, 3, 2])
     """
     if queries is not None:
         twice_ranks = np.ascontiguousarray(twice_ranks[:, queries])
