@@ -63,8 +63,8 @@ def made_up_embeddings(n_captions: int) -> Any:
 
 def measure(n_captions: int, n_queries: int | None, relevance_name: str) -> dict[str, Any]:
     """Seconds of every step, and peak memory, in this process."""
-    from daa.evaluation import evaluate, matrices
-    from daa.relevance import relevance_by_name
+    from daa.evaluation import evaluate
+    from daa.relevance import matrices, relevance_by_name
 
     def evaluated(corpus: Any, scores: Any, relevance: Any, n: int | None) -> tuple[dict[str, float], Any]:
         matrices.HELD_AT_MOST = 0  # a small one is streamed, too, as a large one has to be

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, Protocol, no_type_check, runtime_checkable
 
@@ -62,52 +63,33 @@ class Matrix(Protocol):
         return any(bool((self.rows("i2t", images) < 0).any()) for images in parts)
 
 
+@dataclass(eq=False)
 class ArrayMatrix(Matrix):
     """An array or a tensor; it is never held twice nor converted whole, so a memory-mapped one streams from its file.
 
-    Args:
-        array: torch tensor or numpy array (also memory-mapped) of float16, bfloat16, float32 or float64.
-        argument: what error messages call it.
-
-    Raises:
-        ValueError: if it is not a two-dimensional matrix of floating-point numbers, or is empty.
-
-    >>> ArrayMatrix(np.eye(2, 3), "scores").rows("t2i", slice(0, 2))
-    array([[1., 0.],
-           [0., 1.]])
+    `as_matrix` makes one, and checks what it is made of.
     """
 
-    def __init__(self, array: Any, argument: str) -> None:
-        if isinstance(array, Tensor):
-            floating = array.dtype.is_floating_point
-        elif isinstance(array, np.ndarray):
-            floating = array.dtype.kind == "f"
-        else:
-            raise ValueError(f"{argument}: expected a torch tensor or a numpy array, got {type(array).__name__}")
-        if array.ndim != 2:
-            raise ValueError(f"{argument}: expected a matrix [images, captions], got shape {tuple(array.shape)}")
-        if 0 in array.shape:
-            raise ValueError(f"{argument}: expected at least one image and one caption, got shape {tuple(array.shape)}")
-        if not floating:
-            raise ValueError(f"{argument}: expected floating-point numbers, got {array.dtype}; convert to float32")
-        self.array = array.detach() if isinstance(array, Tensor) else array
-        self.argument = argument
-        self.shape = (int(array.shape[0]), int(array.shape[1]))
+    array: Any
+    argument: str
+    shape: tuple[int, int]
 
     def rows(self, direction: str, queries: Queries) -> np.ndarray:
         if check_direction(direction) == "i2t":
-            part = self.array[queries]
-        else:
-            part = self.array[:, queries]
-            fits = isinstance(part, np.ndarray) and part.dtype in (np.float32, np.float64) and part.dtype.isnative
-            part = _transposed(np.asarray(part)) if fits else part.T
-        return checked_rows(part, self, direction, queries)
+            return checked_rows(self.array[queries], self, direction, queries)
+        part = self.array[:, queries]
+        if isinstance(part, np.ndarray) and part.dtype in (np.float32, np.float64) and part.dtype.isnative:
+            turned = np.empty(part.shape[::-1], part.dtype)
+            with threads_for(part.size):
+                _copy_transposed(np.asarray(part), turned)  # on every core: numpy's own copy takes one
+            return checked_rows(turned, self, direction, queries)
+        return checked_rows(part.T, self, direction, queries)
 
     def select(self, images: slice, captions: np.ndarray) -> Matrix:
         """A view, no copy, where the captions are consecutive."""
         run = slice(int(captions[0]), int(captions[-1]) + 1)
         is_run = run.stop - run.start == len(captions) and (np.diff(captions) == 1).all()
-        return ArrayMatrix(self.array[images][:, run if is_run else captions], self.argument)
+        return as_matrix(self.array[images][:, run if is_run else captions], self.argument)
 
     def travels(self) -> bool:
         """If it lies in a file: what travels is the place of its entries there."""
@@ -142,10 +124,34 @@ def _place_in_file(array: Any) -> tuple[str, np.dtype, int, tuple[int, ...]] | N
 def as_matrix(value: Any, argument: str) -> Matrix:
     """A `Matrix` as it is, or an array or tensor as one.
 
+    Args:
+        value: a `Matrix`, or a torch tensor or numpy array (also memory-mapped) of float16, bfloat16, float32 or
+            float64.
+        argument: what error messages call it.
+
     Raises:
-        ValueError: as `ArrayMatrix`.
+        ValueError: if it is not a two-dimensional matrix of floating-point numbers, or is empty.
+
+    >>> as_matrix(np.eye(2, 3), "scores").rows("t2i", slice(0, 2))
+    array([[1., 0.],
+           [0., 1.]])
     """
-    return value if isinstance(value, Matrix) else ArrayMatrix(value, argument)
+    if isinstance(value, Matrix):
+        return value
+    if isinstance(value, Tensor):
+        floating = value.dtype.is_floating_point
+    elif isinstance(value, np.ndarray):
+        floating = value.dtype.kind == "f"
+    else:
+        raise ValueError(f"{argument}: expected a torch tensor or a numpy array, got {type(value).__name__}")
+    if value.ndim != 2:
+        raise ValueError(f"{argument}: expected a matrix [images, captions], got shape {tuple(value.shape)}")
+    if 0 in value.shape:
+        raise ValueError(f"{argument}: expected at least one image and one caption, got shape {tuple(value.shape)}")
+    if not floating:
+        raise ValueError(f"{argument}: expected floating-point numbers, got {value.dtype}; convert to float32")
+    shape = (int(value.shape[0]), int(value.shape[1]))
+    return ArrayMatrix(value.detach() if isinstance(value, Tensor) else value, argument, shape)
 
 
 def checked_rows(part: Any, matrix: Matrix, direction: str, queries: Queries) -> np.ndarray:
@@ -200,14 +206,6 @@ def check_shape(argument: str, shape: tuple[int, ...], expected: tuple[int, int]
 
 
 _TILE = 32
-
-
-def _transposed(part: np.ndarray) -> np.ndarray:
-    """A C-ordered copy of the transpose of float32 or float64 [n, m], on every core: numpy's own copy takes one."""
-    result = np.empty(part.shape[::-1], part.dtype)
-    with threads_for(part.size):
-        _copy_transposed(part, result)
-    return result
 
 
 @njit(parallel=True)

@@ -110,13 +110,13 @@ def _read_pt(file: Path, key: str | None) -> Any:
     return content
 
 
-def orient(
-    matrix: Any, shape: tuple[int, int], orientation: str = "auto", argument: str = "scores", like: str = ""
-) -> tuple[Any, bool]:
-    """The matrix as [images, captions], and whether it had to be transposed for that.
+def is_transposed(
+    came: tuple[int, ...], shape: tuple[int, int], orientation: str = "auto", argument: str = "scores", like: str = ""
+) -> bool:
+    """Whether a matrix has to be transposed to be [images, captions].
 
     Args:
-        matrix: what `read_matrix` gave.
+        came: the shape of what `read_matrix` gave.
         shape: images and captions of the corpus.
         orientation: `"i2t"` says that rows are images, `"t2i"` that rows are captions; `"auto"` looks at the shape and
             takes a square matrix as `"i2t"`.
@@ -126,13 +126,12 @@ def orient(
     Raises:
         ValueError: if the shape does not fit in the orientation asked for.
 
-    >>> matrix, transposed = orient(np.zeros((6, 2)), (2, 6))
-    >>> matrix.shape, transposed
-    ((2, 6), True)
+    >>> is_transposed((6, 2), (2, 6))
+    True
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation: expected one of {', '.join(ORIENTATIONS)}, got {orientation!r}")
-    came = tuple(int(side) for side in matrix.shape)
+    came = tuple(int(side) for side in came)
     transposed = orientation == "t2i" or (orientation == "auto" and came != shape and came == shape[::-1])
     expected = shape[::-1] if transposed else shape
     if came != expected:
@@ -142,4 +141,4 @@ def orient(
             f"{argument}: expected [{expected[0]} {rows}, {expected[1]} {columns}]{like and f' like {like}'}, "
             f"got shape {came}{hint}"
         )
-    return (matrix.T if transposed else matrix), transposed
+    return transposed

@@ -1,13 +1,14 @@
 """Score files: what is read, and what is refused."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
 
-from daa.scores import orient, read_matrix
+from daa.scores import is_transposed, read_matrix
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -78,20 +79,18 @@ def test_hostile_and_broken_files_are_refused_unexecuted(tmp_path):
 
 
 def test_orientation_is_detected_or_asked_for():
-    for matrix in (MATRIX, torch.from_numpy(MATRIX)):
-        assert orient(matrix, (2, 3))[1] is False
-        turned, transposed = orient(matrix, (3, 2))
-        assert transposed is True
-        assert tuple(turned.shape) == (3, 2)
-        assert orient(matrix, (3, 2), "t2i")[1] is True
-    square = np.arange(4.0).reshape(2, 2)
-    assert orient(square, (2, 2))[0] is square
-    np.testing.assert_array_equal(orient(square, (2, 2), "t2i")[0], square.T)
+    shape = MATRIX.shape
+    assert is_transposed(shape, (2, 3)) is False
+    assert is_transposed(torch.from_numpy(MATRIX).shape, (3, 2)) is True
+    assert is_transposed(shape, (3, 2), "t2i") is True
+    assert is_transposed((2, 2), (2, 2)) is False
+    assert is_transposed((2, 2), (2, 2), "t2i") is True
     with pytest.raises(ValueError, match=r"expected \[3 images, 2 captions\], got shape \(2, 3\); it looks transposed"):
-        orient(MATRIX, (3, 2), "i2t")
+        is_transposed(shape, (3, 2), "i2t")
     with pytest.raises(ValueError, match=r"expected \[3 captions, 2 images\], got shape \(2, 3\)"):
-        orient(MATRIX, (2, 3), "t2i")
-    with pytest.raises(ValueError, match=r"got shape \(2, 3\)$"):
-        orient(MATRIX, (4, 5))
+        is_transposed(shape, (2, 3), "t2i")
+    for wrong in ((2, 3), (2, 3, 1), (6,)):
+        with pytest.raises(ValueError, match=rf"got shape {re.escape(str(wrong))}$"):
+            is_transposed(wrong, (4, 5))
     with pytest.raises(ValueError, match="orientation: expected one of"):
-        orient(MATRIX, (2, 3), "rows")
+        is_transposed(shape, (2, 3), "rows")

@@ -7,7 +7,8 @@
 Imports are read from the code, those inside functions and for type checkers included. A *stop* is a function of `daa`
 that, in one run of `daa score` (one system, one relevance, two captions an image), takes or gives the scores or what
 was made of them; the insides of ranks, relevance and the readers of captions are not counted, since no score passes
-them. A *climb* is a call that leaves a room for one on a floor above it.
+them. They are counted with floors and, beside versions that had none, without. A *climb* is a call that leaves a room
+for one on a floor above it.
 """
 
 from __future__ import annotations
@@ -156,8 +157,8 @@ print("\\n@@" + json.dumps({"stops": stops, "calls": climbs}))
 """
 
 
-def walk(tree: Path) -> tuple[list[str], list[str]]:
-    """The stops from `daa score` to its table, and the calls among them that climb."""
+def walk(tree: Path, *options: str) -> tuple[list[str], list[str]]:
+    """The stops from `daa score`, with further options, to its table, and the calls among them that climb."""
     with tempfile.TemporaryDirectory() as folder:
         import numpy as np
 
@@ -169,7 +170,7 @@ def walk(tree: Path) -> tuple[list[str], list[str]]:
         )
         asked = ["score", "--scores", "scores.npy", "--caption-file", "captions.txt", "--captions-per-image", "2"]
         ran = subprocess.run(
-            [sys.executable, "-c", _WALK, str(tree), *asked, "--relevance", "tfidf", "--no-graded"],
+            [sys.executable, "-c", _WALK, str(tree), *asked, "--relevance", "tfidf", "--no-graded", *options],
             cwd=place,
             env={**os.environ, "PYTHONPATH": str(tree)},
             capture_output=True,
@@ -192,6 +193,8 @@ def main() -> None:
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules(tree).items()}
     arrows = imports(tree)
     stops, climbs = walk(tree)
+    has_floors = (tree / "daa" / "evaluation" / "floors.py").is_file()  # an older tree has no such option
+    plain, plain_climbs = walk(tree, "--no-floors") if has_floors else (stops, climbs)
     print(
         f"modules            {len(lines)}  ({sum(n < 100 for n in lines.values())} below 100 lines, "
         f"{sum(n > 300 for n in lines.values())} over 300)"
@@ -200,10 +203,12 @@ def main() -> None:
     print(f"circles            {len(circles(arrows))} of modules, {len(circles(between_rooms(arrows)))} of rooms")
     print(f"upward arrows      {len(upward(arrows))}")
     print(f"stops of a matrix  {len(stops)}, {len(climbs)} of them reached by climbing")
+    print(f"without floors     {len(plain)}, {len(plain_climbs)} of them reached by climbing")
     if asked.show == "lines":
         print(*(f"{n:5d}  {name}" for name, n in sorted(lines.items(), key=lambda one: -one[1])), sep="\n")
     if asked.show == "stops":
-        print(*stops, "", "climbs:", *climbs, sep="\n")
+        of_floors = ("" if one in plain else "  (floors)" for one in stops)
+        print(*(one + note for one, note in zip(stops, of_floors, strict=True)), "", "climbs:", *climbs, sep="\n")
     if asked.show == "arrows":
         print(
             *(f"circle: {', '.join(one)}" for one in circles(arrows) + circles(between_rooms(arrows))),

@@ -17,11 +17,11 @@ import numpy as np
 
 from daa.datasets import load_corpus
 from daa.files import provenance, write_json
-from daa.matrix import ArrayMatrix
+from daa.matrix import as_matrix
 from daa.metrics import average_semantic_precision, map_at_r, recall_at_k
-from daa.metrics.asp import alike, asp, qasp, random_asp, reciprocal
 from daa.metrics.blind import best_blind_order, twice_ranks_by_candidate
 from daa.metrics.queries import values_of
+from daa.metrics.ratios import asp, qasp, random_asp, reciprocal
 from daa.names import DIRECTIONS
 from daa.ranks import DoubleRanks
 from daa.relevance import relevance_by_name
@@ -40,11 +40,11 @@ def by_rounds(relevance: np.ndarray) -> list[dict[str, Any]]:
     for direction in DIRECTIONS:
         of_queries = relevance if direction == "i2t" else np.ascontiguousarray(relevance.T)
         for rounds in ROUNDS:
-            double = DoubleRanks(ArrayMatrix(relevance, "relevance"), rounds).rows(direction, slice(None))
+            double = DoubleRanks(as_matrix(relevance, "relevance"), rounds).rows(direction, slice(None))
             twice_ranks = twice_ranks_by_candidate([double], double.shape)
             for name, (metric, weight) in METRICS.items():
                 row: dict[str, Any] = {"rounds": rounds, "direction": direction, "metric": name}
-                at_random = partial(random_asp, weight=weight or alike)
+                at_random = partial(random_asp, weight=weight)
                 row["chance"] = float(values_of(at_random, of_queries, "i2t", "average", relevance=double).mean())
                 row["blind_at_most"] = best_blind_order(twice_ranks, weight=weight).at_most
                 row["relevance"] = float(values_of(metric, of_queries, "i2t", "average", relevance=double).mean())
@@ -66,7 +66,7 @@ def by_system(relevance: np.ndarray, positives: np.ndarray) -> list[dict[str, An
     rows = []
     for direction, axis in zip(DIRECTIONS, (0, 1), strict=True):
         blind = np.broadcast_to(relevance.mean(axis=axis, keepdims=True), relevance.shape).copy()
-        double = DoubleRanks(ArrayMatrix(relevance, "relevance")).rows(direction, slice(None))
+        double = DoubleRanks(as_matrix(relevance, "relevance")).rows(direction, slice(None))
         for name, scores in {**systems, "mean relevance": blind}.items():
             row: dict[str, Any] = {"system": name, "direction": direction}
             row["R@1"] = recall_at_k(scores, positives, 1, direction=direction)

@@ -12,8 +12,8 @@ import numpy as np
 
 from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
-from daa.evaluation.evaluate import metrics
-from daa.evaluation.floors import measure_floors
+from daa.evaluation.evaluate import measure, metrics
+from daa.evaluation.floors import halves_of
 from daa.files import provenance, write_json
 from daa.matrix import as_matrix
 from daa.metrics import average_semantic_precision
@@ -44,7 +44,9 @@ def query_blind_asp_of_strangers(relevance: np.ndarray) -> dict[str, float]:
 def floors(corpus: CaptionCorpus, matrices: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Floors of every metric that a report has, by `daa.evaluation.floors`."""
     relevance = {name: as_matrix(matrix, name) for name, matrix in matrices.items()}
-    known = measure_floors(corpus.all_truths(), relevance, None, metrics(graded=True), corpus.image_of_caption)
+    scores = as_matrix(np.zeros((corpus.n_images, corpus.n_captions), np.float32), "scores")  # floors ask for none
+    wanted, halves = metrics(graded=True), halves_of(corpus)
+    _, known = measure(scores, corpus.all_truths(), relevance, None, wanted, halves=halves)
     return [
         {"metric": metric, "truth": truth, "direction": direction, **of_it._asdict()}
         for (metric, truth, direction), of_it in known.items()

@@ -31,9 +31,11 @@ from daa.corpus import CaptionCorpus, Truth
 from daa.datasets import load_corpus
 from daa.evaluation.statistics import draws, image_sums, interval
 from daa.files import atomic_write, provenance, write_json
+from daa.matrix import as_matrix
 from daa.metrics import map_at_r, r_precision, recall_at_k
-from daa.metrics.asp import _mean_ratio
 from daa.metrics.placement import Placement, average_precision_at_r, hit_probability, place, precision_at_r
+from daa.metrics.queries import Pass, QueryBlock
+from daa.metrics.ratios import _mean_ratio
 from daa.metrics.truth import Positives
 from daa.ranks import tie_ranges
 from daa.relevance import MeteorRelevance, Relevance, SentenceRelevance, relevance_by_name
@@ -143,9 +145,14 @@ def share_found(placement: Placement, depths: tuple[int, ...]) -> np.ndarray:
     return np.divide(np.stack(columns, axis=1), n, out=np.full((len(n), len(depths)), np.nan), where=n > 0)
 
 
-def judge(positives: Positives, first: np.ndarray, last: np.ndarray) -> tuple[Placement, np.ndarray]:
+def ranked(block: np.ndarray, positives: dict[str, Positives]) -> QueryBlock:
+    """The rows of a block as they rank their candidates."""
+    return QueryBlock(Pass("i2t", as_matrix(block, "relevance"), positives=positives), slice(None))
+
+
+def judge(queries: QueryBlock, truth: str) -> tuple[Placement, np.ndarray]:
     """Where the positives stand, and the three `METRICS`, [queries, 3]."""
-    placement = place(positives, first, last, "expected")
+    placement = place(queries, truth, "expected")
     columns = [precision_at_r(*placement), average_precision_at_r(*placement)]
     return placement, np.column_stack([*columns, hit_probability(*placement, np.array([1]))])
 
@@ -164,30 +171,34 @@ def measure_block(
     own = truths["annotated"].positives_of(direction)[start:stop]
     query, candidate = np.repeat(np.arange(stop - start), np.diff(own.indptr)), own.indices
     caption = candidate if direction == "i2t" else query + start
-    positives = {name: Positives.of(truth, direction).rows(slice(start, stop)) for name, truth in truths.items()}
+    whole_truths = {name: Positives.of(truth, direction) for name, truth in truths.items()}
+    positives = {
+        name: Positives(of.matrix[start:stop], of.n_positives[start:stop]) for name, of in whole_truths.items()
+    }
     out: Arrays = {}
     whole, rest = {}, {}
     for name in [*names, "chance"]:
         chance = name == "chance"
         block = np.zeros(own.shape, np.float32) if chance else block_of(relevances[name], direction, start, stop)
         if not chance:
-            whole[name] = tie_ranges(block)
+            whole[name] = ranked(block, positives).ranges()
             flat = np.broadcast_to(blind[name][direction].astype(np.float32), block.shape)
-            out[f"blind/{name}"] = _mean_ratio(*tie_ranges(np.ascontiguousarray(flat)), *whole[name])
+            out[f"blind/{name}"] = _mean_ratio(*tie_ranges(np.ascontiguousarray(flat)), *whole[name], None)
             block[query, candidate] = alone[name][caption]
-            ranges = tie_ranges(block)
+            queries = ranked(block, positives)
             for truth in ("annotated", "ECCV"):
-                out[f"all/{name}/{truth}"] = judge(positives[truth], *ranges)[1]
+                out[f"all/{name}/{truth}"] = judge(queries, truth)[1]
         block[query, candidate] = block.min() - 1  # last, and so neither before a positive nor tied with one
-        rest[name] = tie_ranges(block)
+        queries = ranked(block, positives)
+        rest[name] = queries.ranges()
         for truth in ("ECCV extra", "CxC extra"):
-            placement, out[f"extra/{name}/{truth}"] = judge(positives[truth], *rest[name])
+            placement, out[f"extra/{name}/{truth}"] = judge(queries, truth)
             out[f"found/{name}/{truth}"] = share_found(placement, DEPTHS[direction])
     n, n_own = own.shape[1], np.diff(own.indptr)
     for a, b in combinations(names, 2):
-        out[f"asp/{a}/{b}"] = _mean_ratio(*whole[a], *whole[b])
+        out[f"asp/{a}/{b}"] = _mean_ratio(*whole[a], *whole[b], None)
         # The own captions, last in both rankings, have ratio 1 and leave the others' ranks alone.
-        out[f"asp without own/{a}/{b}"] = (n * _mean_ratio(*rest[a], *rest[b]) - n_own) / (n - n_own)
+        out[f"asp without own/{a}/{b}"] = (n * _mean_ratio(*rest[a], *rest[b], None) - n_own) / (n - n_own)
     return out
 
 

@@ -223,8 +223,8 @@ def read_corpus(asked: Asked) -> CaptionCorpus:
 def read_systems(asked: Asked, texts: CaptionCorpus, notes: Console) -> list[Matrix]:
     """The matrices as [images, captions] of the corpus, or `EmbeddingScores`; the ensemble comes last."""
     from daa.evaluation import EmbeddingScores, EnsembleScores
-    from daa.matrix import ArrayMatrix
-    from daa.scores import orient, read_matrix
+    from daa.matrix import as_matrix
+    from daa.scores import is_transposed, read_matrix
 
     shape = (texts.n_images, texts.n_captions)
     if asked.images is not None and asked.captions is not None:
@@ -240,11 +240,11 @@ def read_systems(asked: Asked, texts: CaptionCorpus, notes: Console) -> list[Mat
     systems: list[Matrix] = []
     for file in asked.matrices:
         argument = f"--scores {file}"
-        came = ArrayMatrix(read_matrix(file, asked.key, "--scores"), argument).array
-        matrix, transposed = orient(came, shape, asked.orientation, argument, f"the corpus {texts.name}")
+        array = read_matrix(file, asked.key, "--scores")
+        transposed = is_transposed(array.shape, shape, asked.orientation, argument, f"the corpus {texts.name}")
         if transposed:
             notes.print(f"{argument}: rows are captions, columns are images; transposed", soft_wrap=True)
         elif asked.orientation == "auto" and texts.n_images == texts.n_captions:
             notes.print(f"{argument}: square; rows are taken as images, unless --orientation t2i", soft_wrap=True)
-        systems.append(ArrayMatrix(matrix, argument))
+        systems.append(as_matrix(array.T if transposed else array, argument))
     return [*systems, EnsembleScores(systems)] if asked.ensemble else systems

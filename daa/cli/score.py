@@ -72,10 +72,10 @@ def score(asked: Asked) -> None:
     outputs = outputs_of(asked)
 
     from daa.evaluation import compare, evaluate
-    from daa.evaluation.matrices import named_relevance
     from daa.evaluation.workers import open_workers
     from daa.files import provenance
     from daa.relevance import relevance_by_name
+    from daa.relevance.matrices import named_relevance
 
     notes = Console(stderr=True)
     chosen = [relevance_by_name(kind) for kind in asked.kinds]

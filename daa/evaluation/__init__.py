@@ -2,9 +2,9 @@
 
 from daa.evaluation.comparison import Comparison, compare
 from daa.evaluation.evaluate import evaluate
-from daa.evaluation.matrices import EmbeddingScores, EnsembleScores
 from daa.evaluation.report import Report
 from daa.evaluation.tables import Measurement
+from daa.similarity.matrices import EmbeddingScores, EnsembleScores
 
 __all__ = [
     "Comparison",

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.evaluation.floors import judge_of, measure_floors, with_double_ranks, with_floors
-from daa.evaluation.matrices import HELD_AT_MOST, named_relevance
+from daa.evaluation.floors import Floors, blind_rankings, floors_of, halves_of, with_floors
 from daa.evaluation.report import Report
 from daa.evaluation.sampling import describe_sample, draw_queries, standard_error
 from daa.evaluation.tables import Measurement
 from daa.evaluation.tasks import runner_on
 from daa.evaluation.workers import Workers, open_workers
 from daa.matrix import ImagesByCaptions, Matrix, as_matrix, by_query, check_shape
-from daa.metrics.metric import Metric, metric_of, standard_metrics, totals
-from daa.metrics.queries import Pass, Runner, per_query
+from daa.metrics.metric import Metric, Quantity, metric_of, standard_metrics, totals
+from daa.metrics.queries import Asked, Pass, Runner, per_query
 from daa.metrics.truth import Labels, Positives
 from daa.names import DIRECTIONS, HIT_POLICIES, TIE_POLICIES, check_name
+from daa.ranks import DoubleRanks
+from daa.relevance import matrices
 
 PerQuery = dict[str, dict[tuple[str, str], np.ndarray]]  # by direction, and by name of a number and what judges it
 
@@ -96,19 +98,19 @@ def evaluate(
     if sample and fold_size is not None:
         raise ValueError("queries: expected all queries where folds are averaged, since a fold needs all of its own")
     matrix = as_matrix(scores, "scores")
-    by_relevance = named_relevance(relevance)
+    by_relevance = matrices.named_relevance(relevance)
     for one in (matrix, *by_relevance.values()):
         check_shape(one.argument, one.shape, shape, f"the corpus {corpus.name}")
     options: dict[str, Any] = {"asp_ties": asp_ties, "hit_ties": hit_ties, "block": block}
     with open_workers(workers) as executor:
         options["run"] = runner_on(executor)
         judges = corpus.all_truths(), by_relevance, _labels(corpus)
-        wanted = metrics(graded, doubly_ranked=not sample and matrix.shape[0] * matrix.shape[1] <= HELD_AT_MOST)
-        values = measure(matrix, *judges, wanted, progress=progress, sample=sample, **options)
-        measurements = summarize(values, "all", n_queries, is_sample=bool(sample))
-        if floors:
-            of_blind = measure_floors(*judges, wanted, corpus.image_of_caption, asp_ties, hit_ties, block)
-            measurements = with_floors(measurements, of_blind)
+        wanted = metrics(
+            graded, doubly_ranked=not sample and matrix.shape[0] * matrix.shape[1] <= matrices.HELD_AT_MOST
+        )
+        halves = halves_of(corpus) if floors else None
+        values, of_blind = measure(matrix, *judges, wanted, progress=progress, sample=sample, halves=halves, **options)
+        measurements = with_floors(summarize(values, "all", n_queries, is_sample=bool(sample)), of_blind)
         if fold_size is not None:
             measurements += _fold_measurements(matrix, corpus, by_relevance, fold_size, options)
     evaluated = {direction: sample.get(direction, np.arange(n)) for direction, n in n_queries.items()}
@@ -147,8 +149,9 @@ def measure(
     progress: Callable[[int], None] = lambda n_queries: None,
     sample: Mapping[str, np.ndarray] | None = None,
     run: Runner | None = None,
-) -> PerQuery:
-    """Per-query values by direction, number and what it is judged by; NaN where a query has none.
+    halves: Mapping[str, np.ndarray] | None = None,
+) -> tuple[PerQuery, dict[Quantity, Floors]]:
+    """Per-query values by direction, number and what it is judged by, NaN where a query has none; and their floors.
 
     Args:
         scores: the similarity matrix.
@@ -159,21 +162,24 @@ def measure(
         asp_ties, hit_ties, block, progress: as in `evaluate`.
         sample: by direction the queries to look at; all of a direction that is not in it.
         run: what computes the blocks of queries; this process, if none is given.
+        halves: by direction the half, 0 or 1, that each query is in; without them there are no floors.
     """
     categories = None if labels is None else Labels(*labels, scores.shape)
     is_signed = cache(lambda by: relevance[by].any_negative())
     by_name = {metric.name: metric for metric in wanted}
-    ranked_by = with_double_ranks(relevance, wanted)
+    double = {by: f"double ranks of {by}" for by in relevance if any(metric.doubly_ranked for metric in wanted)}
+    ranked_by = {**relevance, **{name: DoubleRanks(relevance[by]) for by, name in double.items()}}
     result: PerQuery = {}
+    known: dict[Quantity, Floors] = {}
     for direction in DIRECTIONS:
         positives = {by: Positives.of(truth, direction) for by, truth in truths.items()}
         positives = {by: matches for by, matches in positives.items() if matches.matrix.nnz}
         n_candidates = by_query(scores.shape, direction)[1]
         judges = {"positives": list(positives), "labels": ["labels"] * (labels is not None), "relevance": relevance}
         planned = {
-            (metric.name, by): (
+            ("scores", metric.name, by): Asked(
                 metric.compute,
-                judge_of(metric, by),
+                double[by] if metric.doubly_ranked else by,
                 asp_ties if kind == "relevance" else hit_ties,
             )
             for kind, names in judges.items()
@@ -182,14 +188,24 @@ def measure(
             if metric.judged_by == kind and n_candidates >= metric.least_candidates
             if not (metric.gains and is_signed(by))
         }
-        one = Pass(planned, direction, scores, ranked_by, positives, categories)
+        one = Pass(direction, scores, ranked_by, positives, categories)
+        if halves is not None:
+            one = replace(one, order_of=1 - halves[direction])
+            blind = blind_rankings(one, planned, by_name, block)
+            one, planned = replace(one, orders=blind.orders), planned | blind.planned
+        one = replace(one, asked=tuple(planned.values()))
         computed = per_query(one, block, progress, (sample or {}).get(direction), run)
-        result[direction] = {
-            (number, by): values
-            for (name, by), of_queries in computed.items()
-            for number, values in by_name[name].by_name(of_queries).items()
-        }
-    return result
+        by_ranking: PerQuery = {"scores": {}}
+        for (ranking, name, by), of_queries in zip(planned, computed, strict=True):
+            metric = by_name[name]
+            of_queries = np.where(np.isnan(of_queries), 0.0, of_queries) if metric.undefined == "zero" else of_queries
+            columns = of_queries.reshape(len(of_queries), -1).T
+            of_ranking = by_ranking.setdefault(ranking, {})
+            of_ranking.update({(number, by): values for number, values in zip(metric.names, columns, strict=True)})
+        result[direction] = by_ranking["scores"]
+        if halves is not None:
+            known |= floors_of(one, blind, by_ranking)
+    return result, known
 
 
 def summarize(
@@ -257,7 +273,7 @@ def _fold_measurements(
         by_relevance = {key: matrix.select(images, captions) for key, matrix in relevance.items()}
         part = scores.select(images, captions)
         judges = {"annotated": annotated}, by_relevance, _labels(corpus, images)
-        values = measure(part, *judges, metrics(graded=False), **options)
+        values, _ = measure(part, *judges, metrics(graded=False), **options)
         n_queries = dict(zip(DIRECTIONS, part.shape, strict=True))
         folds.append(summarize(values, f"{corpus.n_images // fold_size} x {fold_size}", n_queries))
     by_number: dict[tuple[str, str, str], list[Measurement]] = {}

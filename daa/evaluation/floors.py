@@ -19,26 +19,23 @@ query but not to what the images show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
 
-from daa.corpus import Truth
+from daa.corpus import CaptionCorpus
 from daa.evaluation.tables import Measurement
-from daa.matrix import ITEMS_PER_BLOCK, Matrix, Queries, by_query, runs
-from daa.metrics.asp import asp, qasp
-from daa.metrics.blind import best_blind_order, twice_ranks_by_candidate
-from daa.metrics.metric import Metric, Quantity, totals
+from daa.matrix import by_query
+from daa.metrics.blind import best_blind_order, learn
+from daa.metrics.metric import Metric, Quantity, metric_of, totals
 from daa.metrics.plausible import match_shares
-from daa.metrics.queries import Pass, QueryBlock
-from daa.metrics.truth import Labels, Positives
-from daa.names import DIRECTIONS
-from daa.ranks import DoubleRanks
+from daa.metrics.queries import Asked, Pass
+from daa.metrics.ratios import asp, qasp
+from daa.metrics.truth import Positives
 
-HALVES = (0, 1)
-_TOP = 10  # places whose gains count in the best order by gains
+Planned = dict[tuple[str, str, str], Asked]  # by who ranks, the name of a metric, and what judges it
 
 
 class Floors(NamedTuple):
@@ -63,191 +60,133 @@ def with_floors(measurements: Sequence[Measurement], floors: Mapping[Quantity, F
     return with_theirs
 
 
-def judge_of(metric: Metric, by: str) -> str:
-    """The name under which a pass knows what judges a metric."""
-    return f"double ranks of {by}" if metric.doubly_ranked else by
+def halves_of(corpus: CaptionCorpus) -> dict[str, np.ndarray]:
+    """By direction the half, 0 or 1, of each query: even and odd images, each with its captions."""
+    return {"i2t": np.arange(corpus.n_images) % 2, "t2i": corpus.image_of_caption % 2}
 
 
-def with_double_ranks(relevance: Mapping[str, Matrix], wanted: Iterable[Metric]) -> dict[str, Matrix]:
-    """Relevance matrices by name, and their double ranks if one of the metrics is computed against them."""
-    doubly = next((metric for metric in wanted if metric.doubly_ranked), None)
-    double = {} if doubly is None else {judge_of(doubly, by): DoubleRanks(one) for by, one in relevance.items()}
-    return {**relevance, **double}
+class Blind(NamedTuple):
+    """What the floors of one direction ask of a pass.
+
+    Attributes:
+        orders: as in `Pass`: number i is learnt on the queries that it does not rank.
+        planned: every metric at random (`"random"`), by the mean prior (`"mean"`) and, where that is another order, by
+            the best one that was learnt for it (`"best"`).
+        at_most: what no order exceeds, by metric and what judges it.
+    """
+
+    orders: dict[str, np.ndarray]
+    planned: Planned
+    at_most: dict[tuple[str, str], float]
 
 
-def measure_floors(
-    truths: Mapping[str, Truth],
-    relevance: Mapping[str, Matrix],
-    labels: tuple[np.ndarray, np.ndarray] | None,
-    wanted: Sequence[Metric],
-    image_of_caption: np.ndarray,
-    asp_ties: str = "average",
-    hit_ties: str = "expected",
-    block: int | None = None,
+def blind_rankings(one: Pass, planned: Planned, wanted: Mapping[str, Metric], block: int | None = None) -> Blind:
+    """Orders that ignore the query, and which metrics to compute under them.
+
+    Args:
+        one: a direction, with the order that ranks each query.
+        planned: what is computed of the scores.
+        wanted: the metrics by name.
+        block: queries handled at a time.
+    """
+    n = by_query(one.scores.shape, one.direction)[1]
+    blind = Blind({"constant": np.zeros((2, n))}, {}, {})
+    learners = np.stack([one.order_of == 1, one.order_of == 0]).astype(np.float64)
+    judges: dict[str, list[tuple[Metric, str, Asked]]] = {}
+    for (_, name, by), asked in planned.items():
+        metric = wanted[name]
+        judges.setdefault(asked.by, []).append((metric, by, asked))
+        constant = asked._replace(ties="expected", order="constant")
+        blind.planned["random", name, by] = asked._replace(compute=metric.random) if metric.random else constant
+    for judge, judged in judges.items() if learners.any(axis=1).all() else ():
+        metrics = [metric for metric, *_ in judged]
+        learnt, at_most = _learn(one, judge, metrics, learners, block)
+        for number, (kind, theirs, order) in enumerate(learnt):
+            name = f"{judge}, {number}"
+            blind.orders[name] = order
+            of_them = [asked for asked in judged if asked[0] in theirs]
+            blind.planned.update({(kind, metric.name, by): asked._replace(order=name) for metric, by, asked in of_them})
+        bounded = [(metric.name, by) for metric, by, asked in judged if asked.ties == "average"]
+        blind.at_most.update({(name, by): at_most[name] for name, by in bounded if name in at_most})
+    return blind
+
+
+def floors_of(
+    one: Pass, blind: Blind, values: Mapping[str, Mapping[tuple[str, str], np.ndarray]]
 ) -> dict[Quantity, Floors]:
-    """Floors of every number that these judges give; the arguments are those of `daa.evaluation.evaluate.measure`."""
-    shape = next(iter(truths.values())).i2t.shape
-    categories = None if labels is None else Labels(*labels, shape)
-    ranked_by = with_double_ranks(relevance, wanted)
-    result: dict[Quantity, Floors] = {}
-    for direction in DIRECTIONS:
-        positives = {by: Positives.of(truth, direction) for by, truth in truths.items()}
-        positives = {by: matches for by, matches in positives.items() if matches.matrix.nnz}
-        one = Pass({}, direction, _Nothing(shape), ranked_by, positives, categories)
-        halves = (np.arange(shape[0]) if direction == "i2t" else image_of_caption) % 2
-        for by in positives:
-            result |= _floors(one, halves, by, [m for m in wanted if m.judged_by == "positives"], hit_ties, block)
-        if categories is not None:
-            result |= _floors(one, halves, "labels", [m for m in wanted if m.judged_by == "labels"], hit_ties, block)
-        for by, matrix in relevance.items():
-            signed = any(m.gains for m in wanted) and matrix.any_negative()
-            judged = [m for m in wanted if m.judged_by == "relevance" and not (m.gains and signed)]
-            judged = [m for m in judged if by_query(shape, direction)[1] >= m.least_candidates]
-            for doubly in (False, True):
-                result |= _floors(one, halves, by, [m for m in judged if m.doubly_ranked == doubly], asp_ties, block)
-    return result
-
-
-class _Nothing(Matrix):
-    """Scores that nobody reads: every ranking here is of the candidates alone."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.shape, self.argument = shape, "scores"
-
-    def rows(self, direction: str, queries: Queries) -> np.ndarray:
-        n_queries, n = by_query(self.shape, direction)
-        return np.broadcast_to(np.float32(0), (len(np.arange(n_queries)[queries]), n))
-
-    def select(self, images: slice, captions: np.ndarray) -> Matrix:
-        return _Nothing((len(range(*images.indices(self.shape[0]))), len(captions)))
-
-
-class _Learnt(NamedTuple):
-    """A ranking for each half, [2 halves, candidates] scores, and the metrics that are to be judged under it."""
-
-    is_mean: bool
-    priors: np.ndarray
-    metrics: Sequence[Metric]
-
-
-def _floors(
-    one: Pass, halves: np.ndarray, by: str, wanted: Sequence[Metric], ties: str, block: int | None
-) -> dict[Quantity, Floors]:
-    """Floors of some metrics that one thing judges, in one direction."""
-    if not wanted:
-        return {}
-    n_queries, n = by_query(one.scores.shape, one.direction)
-    name = judge_of(wanted[0], by)
-    blocks = runs(n_queries, block or max(1, ITEMS_PER_BLOCK // n))
-    learnt, at_most = ([], {}) if len(set(halves.tolist())) < 2 else _learn(one, halves, name, wanted, blocks)
-    values: dict[tuple[int, str], list[np.ndarray]] = {}
-    random: dict[str, list[np.ndarray]] = {}
-    for run in blocks:
-        queries = QueryBlock(one, run)
-        if wanted[0].judged_by == "relevance":
-            queries.ranges(name, ordinal=ties == "ordinal")  # once, for all rankings
-        constant = queries.ranked_by(np.zeros((1, n)), np.zeros(len(queries.numbers), np.int64))
-        for metric in wanted:
-            chance = metric.random or metric.compute
-            under = ties if metric.random else "expected"
-            random.setdefault(metric.name, []).append(np.asarray(chance(constant, name, under), np.float64))
-        for j, order in enumerate(learnt):
-            blind = queries.ranked_by(order.priors, 1 - halves[run], ordinal=ties == "ordinal")
-            for metric in order.metrics:
-                computed = np.asarray(blind.values(metric.compute, name, ties), np.float64)
-                values.setdefault((j, metric.name), []).append(computed)
-    result: dict[Quantity, Floors] = {}
-    for metric in wanted:
-        at_random = _numbers(metric, random[metric.name])
+    """The floors of every number of a direction, from the per-query values of its blind rankings by who ranks."""
+    floors: dict[Quantity, Floors] = {}
+    for (name, by), at_random in values["random"].items():
+        if not np.isfinite(at_random).any():
+            continue
+        metric = metric_of(name)
+        random = metric.summary(at_random)
         if metric.over_queries == "median":
-            at_random = dict.fromkeys(metric.names, _median_rank_at_random(one.positives[name], n))
-        blindly = {
-            j: _numbers(metric, values[j, metric.name]) for j in range(len(learnt)) if (j, metric.name) in values
+            random = _median_rank_at_random(one.positives[by], by_query(one.scores.shape, one.direction)[1])
+        learnt = {
+            kind: metric.summary(values[kind][name, by])
+            for kind in ("mean", "best")
+            if (name, by) in values.get(kind, {})
         }
-        for number, value in at_random.items():
-            means = [blindly[j][number] for j in blindly if learnt[j].is_mean]
-            best = (max if metric.higher_is_better else min)([of[number] for of in blindly.values()], default=None)
-            bound = at_most.get(metric.name) if ties == "average" else None
-            floors = Floors(value, means[0] if means else None, best, bound)
-            result[number, by, one.direction] = floors
-    return {key: floors for key, floors in result.items() if np.isfinite(floors.random)}
-
-
-def _numbers(metric: Metric, parts: list[np.ndarray]) -> dict[str, float]:
-    """A metric's numbers from the per-query values of its blocks; NaN where no query has one."""
-    by_name = metric.by_name(np.concatenate(parts))
-    return {name: metric.summary(of) if np.isfinite(of).any() else np.nan for name, of in by_name.items()}
+        best = (max if metric.higher_is_better else min)(learnt.values(), default=None)
+        at_most = blind.at_most.get((metric.name, by))
+        floors[name, by, one.direction] = Floors(random, learnt.get("mean"), best, at_most)
+    return floors
 
 
 def _learn(
-    one: Pass, halves: np.ndarray, name: str, wanted: Sequence[Metric], blocks: Sequence[slice]
-) -> tuple[list[_Learnt], dict[str, float]]:
-    """Rankings learnt on each half, and by the name of a metric what no ranking exceeds."""
-    kind = wanted[0].judged_by
-    in_half = np.stack([halves == half for half in HALVES]).astype(np.float64)
-    if kind == "positives":
-        matches = one.positives[name]
-        of_query = matches.matrix.astype(np.float64)
-        shares = in_half / np.maximum(matches.n_positives, 1)
-        counts = (of_query.T @ in_half.T).T
-        return [_Learnt(True, counts, wanted), _Learnt(False, (of_query.T @ shares.T).T, wanted)], {}
-    if kind == "labels":
+    one: Pass, judge: str, metrics: Sequence[Metric], learners: np.ndarray, block: int | None
+) -> tuple[list[tuple[str, Sequence[Metric], np.ndarray]], dict[str, float]]:
+    """Orders of the candidates, each with the metrics that it is for; by the name of a metric what none exceeds.
+
+    Args:
+        one, block: as in `blind_rankings`.
+        judge: what judges the metrics, by the name that the pass has for it.
+        metrics: which.
+        learners: the queries to learn each of two orders from, [2, queries] of 0.0 and 1.0.
+    """
+    if judge in one.positives:
+        matches = one.positives[judge].matrix.astype(np.float64)
+        shares = learners / np.maximum(one.positives[judge].n_positives, 1)
+        return [("mean", metrics, (matches.T @ learners.T).T), ("best", metrics, (matches.T @ shares.T).T)], {}
+    if judge == "labels":
         labels = one.labels
         assert labels is not None
-        of_images = list(in_half)
+        of_images = learners
         if one.direction == "t2i":
-            of_images = [np.bincount(labels.image_of, of_half, len(labels.codes)) for of_half in in_half]
-        shares = np.stack([match_shares(labels, one.direction, of_half) for of_half in of_images])
-        return [_Learnt(True, shares, wanted)], {}
-    n_queries, n = by_query(one.scores.shape, one.direction)
-    sums = np.zeros((2, 2, n))  # relevance, and its share of what the query can gain; of each half
-    with_gains = [metric for metric in wanted if metric.gains]
-
-    def rows() -> Iterator[np.ndarray]:
-        for run in blocks:
-            part = one.relevance[name].rows(one.direction, run)
-            weights = [in_half[:, run]]
-            if with_gains:
-                ideal = _ideal_gain(part)
-                weights.append(in_half[:, run] * np.divide(1, ideal, out=np.zeros(len(ideal)), where=ideal > 0))
-            sums[: len(weights)] += np.stack(weights).astype(part.dtype) @ part
-            yield part
-
-    weighted = [metric for metric in wanted if metric.rank_weight is not None]
-    learnt = [_Learnt(True, sums[0], wanted)]
+            of_images = np.stack([np.bincount(labels.image_of, these, len(labels.codes)) for these in learners])
+        return [("mean", metrics, np.stack([match_shares(labels, one.direction, these) for these in of_images]))], {}
+    with_gains = [metric for metric in metrics if metric.gains]
+    weighted = [metric for metric in metrics if metric.rank_weight is not None]
+    known = learn(one.relevance[judge], one.direction, learners, bool(with_gains), bool(weighted), block)
+    learnt: list[tuple[str, Sequence[Metric], np.ndarray]] = [("mean", metrics, known.sums)]
     at_most: dict[str, float] = {}
-    if weighted:
-        twice_ranks = twice_ranks_by_candidate(rows(), (n_queries, n))
-    else:
-        for _ in rows():
-            pass
     if with_gains:
-        learnt.append(_Learnt(False, sums[1], with_gains))
+        learnt.append(("best", with_gains, known.shares))
     for weight in dict.fromkeys(metric.rank_weight for metric in weighted):
         theirs = [metric for metric in weighted if metric.rank_weight is weight]
-        places = [best_blind_order(twice_ranks, np.flatnonzero(part), weight, bound=False).places for part in in_half]
-        learnt.append(_Learnt(False, -np.stack(places), theirs))
+        halves = [np.flatnonzero(these) for these in learners]
+        places = [best_blind_order(known.twice_ranks, half, weight, bound=False).places for half in halves]
+        learnt.append(("best", theirs, -np.stack(places).astype(np.float64)))
         exactly = [metric.name for metric in theirs if metric.compute in (asp, qasp)]
-        bound = best_blind_order(twice_ranks, None, weight).at_most if exactly else None
+        bound = best_blind_order(known.twice_ranks, None, weight).at_most if exactly else None
         at_most |= {} if bound is None else dict.fromkeys(exactly, bound)
     return learnt, at_most
 
 
-def _ideal_gain(rows: np.ndarray) -> np.ndarray:
-    """DCG of the best order of each query, among the first ten."""
-    n = rows.shape[1]
-    top = -np.sort(-np.partition(rows, max(n - _TOP, 0), axis=1)[:, -_TOP:], axis=1)
-    return top @ (1 / np.log2(2 + np.arange(top.shape[1])))
-
-
 def _median_rank_at_random(matches: Positives, n: int) -> float:
-    """The median, over queries and orders, of the rank of the first match among n candidates in random order."""
+    """The median, over queries and orders, of the rank of the first match among n candidates in random order.
+
+    Where only some candidates were judged for a query, they alone are ranked.
+    """
     n_matches = np.diff(matches.matrix.indptr)
-    n_matches = n_matches[n_matches > 0]
+    n_ranked = np.full(len(n_matches), n) if matches.judged is None else np.diff(matches.judged.indptr)
+    n_matches, n_ranked = n_matches[n_matches > 0], n_ranked[n_matches > 0]
 
     def share_within(k: int) -> float:
-        rest = n - n_matches
-        log_miss = gammaln(rest + 1) - gammaln(np.maximum(rest - k, 0) + 1) + gammaln(n - k + 1) - gammaln(n + 1)
+        rest = n_ranked - n_matches
+        log_miss = gammaln(rest + 1) - gammaln(np.maximum(rest - k, 0) + 1)
+        log_miss += gammaln(np.maximum(n_ranked - k, 0) + 1) - gammaln(n_ranked + 1)
         return float(np.where(k <= rest, -np.expm1(np.minimum(log_miss, 0)), 1.0).mean())
 
     low, high = 1, n

@@ -89,7 +89,7 @@ class Report:
         """
         frame = pd.DataFrame(list(self.measurements), columns=list(Measurement._fields))
         frame = frame.drop(columns=self._unknown)
-        if self.has_floors:
+        if tables.have_floors(self.measurements):
             frame["floor"] = [one.floor for one in self.measurements]
             frame["above_floor"] = [one.above_floor for one in self.measurements]
         text = ("metric", "truth", "direction", "gallery")
@@ -112,12 +112,9 @@ class Report:
     @property
     def _unknown(self) -> list[str]:
         """Fields of measurements that nobody asked for."""
-        return ["standard_error"] * ("sampled" not in self.settings) + list(_FLOORS) * (not self.has_floors)
-
-    @property
-    def has_floors(self) -> bool:
-        """Whether it says what rankings that ignore the query score."""
-        return any(one.floor is not None for one in self.measurements)
+        return ["standard_error"] * ("sampled" not in self.settings) + list(_FLOORS) * (
+            not tables.have_floors(self.measurements)
+        )
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """All but the per-query values as JSON text, also written to `path` (whole or not at all) if given."""
@@ -157,7 +154,7 @@ class Report:
     def table(self) -> tables.TextTable:
         """With floors if they were measured; with intervals in their place if there are any."""
         title = f"{self.name} on {self.corpus}: {self.n_images:,} images, {self.n_captions:,} captions"
-        if self.has_floors and "intervals" not in self.settings:
+        if tables.have_floors(self.measurements) and "intervals" not in self.settings:
             return tables.floors_table(title, self.measurements, notes(self.settings))
         return tables.report_table(title, self.measurements, notes(self.settings))
 

@@ -79,6 +79,11 @@ class Measurement(NamedTuple):
         return None if self.floor is None or self.floor == best else (self.value - self.floor) / (best - self.floor)
 
 
+def have_floors(measurements: Iterable[Measurement]) -> bool:
+    """Whether any of them says what rankings that ignore the query score."""
+    return any(one.floor is not None for one in measurements)
+
+
 class TextTable(NamedTuple):
     """A table whose cells are text; the first columns are labels, the others numbers."""
 

@@ -33,7 +33,7 @@ import torch
 
 from daa.evaluation.workers import Processes
 from daa.matrix import Matrix, Queries
-from daa.metrics.queries import Pass, Runner, Values, n_queries_of
+from daa.metrics.queries import Pass, QueryBlock, Runner, Values, n_queries_of
 
 ALLOWED_FAILURES = 5  # how often the processes may end over one block before it is blamed
 SMALL_JOB = 1 << 20  # bytes
@@ -171,8 +171,9 @@ def _values(
         if token in _KEPT:
             one = _KEPT[token]
             named = {"scores": one.scores} | {f"relevance {key}": matrix for key, matrix in one.relevance.items()}
+            these = QueryBlock(_with(one, {key: _Rows(named[key], part) for key, part in rows.items()}), queries)
             with _threads_of_the_worker():
-                return worker, _with(one, {key: _Rows(named[key], part) for key, part in rows.items()}).values(queries)
+                return worker, [these.computed(*asked) for asked in one.asked]
     time.sleep(0.05)  # until another task brings it, without asking all the time
     return worker, None
 

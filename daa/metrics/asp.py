@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import no_type_check
 
 import numpy as np
-from numba import prange
 from torch import Tensor
 
-from daa.compiled import njit, threads_for
 from daa.matrix import ImagesByCaptions, as_matrix, by_query
 from daa.metrics.metric import Metric, standard, zero, zero_for_each
-from daa.metrics.queries import QueryBlock, Ranges, check_k, reduce, values_of
+from daa.metrics.queries import Compute, check_k, reduce, values_of
+from daa.metrics.ratios import (
+    alike,
+    among_first,
+    asp,
+    asp_above_chance,
+    asp_chance,
+    asp_top,
+    expected_of_rank,
+    harmonic_numbers,
+    qasp,
+    random_asp,
+    random_asp_top,
+    reciprocal,
+)
 from daa.names import TIE_POLICIES, check_name
 from daa.ranks import DoubleRanks
 
@@ -57,7 +67,7 @@ def average_semantic_precision(
     Source: Li et al., A Differentiable Semantic Metric Approximation in Probabilistic Embedding for Cross-Modal
     Retrieval, NeurIPS 2022, section 3.2; what happens at ties is ours.
     """
-    return reduce(values_of(asp, scores, direction, ties, relevance=relevance, block=block), reduction)
+    return _judged(asp, scores, relevance, direction, ties, reduction, block)
 
 
 def chance_corrected_asp(
@@ -89,7 +99,7 @@ def chance_corrected_asp(
     """
     if by_query(as_matrix(scores, "scores").shape, direction)[1] < 2:
         raise ValueError("scores: expected at least two candidates, since one can be ranked in one way only")
-    return reduce(values_of(asp_above_chance, scores, direction, ties, relevance=relevance, block=block), reduction)
+    return _judged(asp_above_chance, scores, relevance, direction, ties, reduction, block)
 
 
 def asp_at_k(
@@ -122,8 +132,7 @@ def asp_at_k(
     Ours, not of the paper; and not to be confused with the ASP_5, ASP_10 and ASP_20 that the released code prints:
     those are `normalized_cumulative_semantic_score`.
     """
-    compute = partial(asp_top, k=check_k(k))
-    return reduce(values_of(compute, scores, direction, ties, relevance=relevance, block=block), reduction)
+    return _judged(partial(asp_top, k=check_k(k)), scores, relevance, direction, ties, reduction, block)
 
 
 def query_specific_asp(
@@ -145,7 +154,7 @@ def query_specific_asp(
     random one gets, up to ties. The weight 1/r gives every doubling of the rank the same say (ranks 1, 2 to 3, 4 to 7,
     ...), where in ASP half of the value comes from the less relevant half of the candidates.
 
-    Equal rankings give 1. A random one gets about $2 / (\ln n + 0.58)$ where D does not tie within a query
+    Equal rankings give 1. A random one gets about $1.5 / (\ln n + 0.58)$ where D does not tie within a query
     (`query_specific_chance`), and more where it does: with fewer queries than candidates it must, since it has only as
     many values as there are queries. `evaluate(..., floors=True)` gives it exactly.
 
@@ -162,29 +171,18 @@ def query_specific_asp(
     Source: ours, not the paper's; what it was chosen by is in `results/double-ranks.json`.
     """
     doubly_ranked = DoubleRanks(as_matrix(relevance, "relevance"))
-    return reduce(values_of(qasp, scores, direction, ties, relevance=doubly_ranked, block=block), reduction)
+    return _judged(qasp, scores, doubly_ranked, direction, ties, reduction, block)
 
 
 def query_specific_chance(n_candidates: int) -> float:
     r"""What a random ranking scores in QASP where nothing ties: $\frac{1}{n H_n} \sum_r (\frac{r+1}{2r} + H_n - H_r)$.
 
     >>> round(query_specific_chance(25_000), 4)
-    0.1882
+    0.1401
     """
-    expected = _expected_of_rank(n_candidates)[2::2]
+    expected = expected_of_rank(n_candidates)[2::2]
     rank = np.arange(1, n_candidates + 1)
     return float((expected / rank).sum() / (1 / rank).sum())
-
-
-def asp_chance(n_candidates: int) -> float:
-    r"""What a random ranking of n candidates scores on average: $(n+1)/(2n)$.
-
-    Exact when neither side ties, and for any ties under the policy `"expected"`.
-
-    >>> asp_chance(25_000)
-    0.50002
-    """
-    return (n_candidates + 1) / (2 * n_candidates)
 
 
 def asp_at_k_chance(n_candidates: int, k: int) -> float:
@@ -194,92 +192,21 @@ def asp_at_k_chance(n_candidates: int, k: int) -> float:
     0.0132
     """
     k = min(k, n_candidates)
-    harmonic = _harmonic_numbers(n_candidates)
+    harmonic = harmonic_numbers(n_candidates)
     return float((k + 1) / (2 * n_candidates) * (1 + harmonic[n_candidates] - harmonic[k]))
 
 
-def asp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """ASP against the relevance of this name."""
-    by_score, by_relevance = _ranges(queries, by, ties)
-    if ties == "competition":
-        by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
-    with threads_for(queries.rows().size):
-        if ties == "expected":
-            return _expected_ratio(*by_score, *by_relevance, _harmonic_numbers(queries.rows().shape[1]))
-        return _mean_ratio(*by_score, *by_relevance)
-
-
-def asp_above_chance(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """ASP corrected for the mean ASP of all orders of the candidates."""
-    chance = random_asp(queries, by, ties)
-    return (queries.values(asp, by, ties) - chance) / (1 - chance)
-
-
-def asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
-    """ASP@K against the relevance of this name."""
-    n = queries.rows().shape[1]
-    by_score, by_relevance = _ranges(queries, by, ties)
-    with threads_for(queries.rows().size):
-        if ties == "expected":
-            return _expected_top_ratio(*by_score, *by_relevance, min(k, n), _harmonic_numbers(n))
-        return _mean_top_ratio(*by_score, *by_relevance, min(k, n), ties == "competition")
-
-
-def qasp(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """QASP against the double ranks of this name."""
-    by_score, by_relevance = _ranges(queries, by, ties)
-    weights = _rank_weights(queries.rows().shape[1], reciprocal)
-    if ties == "competition":
-        by_score, by_relevance = (by_score[0], by_score[0]), (by_relevance[0], by_relevance[0])
-    with threads_for(queries.rows().size):
-        if ties == "expected":
-            harmonic = _harmonic_numbers(queries.rows().shape[1])
-            return _weighted_expected_ratio(*by_score, *by_relevance, weights, harmonic)
-        return _weighted_ratio(*by_score, *by_relevance, weights)
-
-
-def reciprocal(rank: np.ndarray) -> np.ndarray:
-    """The weight of a candidate in QASP."""
-    return 1 / rank
-
-
-def among_first(rank: np.ndarray, k: int) -> np.ndarray:
-    """The weight of a candidate in ASP@K."""
-    return (rank <= k).astype(np.float64)
-
-
-def alike(rank: np.ndarray) -> np.ndarray:
-    """The weight of a candidate in ASP."""
-    return np.ones(len(rank))
-
-
-def random_asp(
-    queries: QueryBlock, by: str, ties: str, weight: Callable[[np.ndarray], np.ndarray] = alike
-) -> np.ndarray:
-    r"""The mean over all orders of the candidates against the relevance of this name.
-
-    An item of relevance rank r, whole or half, expects $\frac1n (\frac{m(m+1)}{2r} + r (H_n - H_m))$, m = floor(r).
-    """
-    n = queries.rows().shape[1]
-    if weight is alike and ties in ("expected", "ordinal"):
-        return np.full(len(queries.rows()), asp_chance(n))
-    _, (first, last) = _ranges(queries, by, ties)
-    expected = _expected_of_rank(n)
-    weights = _rank_weights(n, weight)
-    with threads_for(first.size):
-        if ties == "expected":
-            return _mean_over_ranges(first, last, np.concatenate([[0.0], np.cumsum(expected[2::2])]), weights)
-        return _mean_of_table(first, first if ties == "competition" else last, expected, weights)
-
-
-def random_asp_top(queries: QueryBlock, by: str, ties: str, k: int) -> np.ndarray:
-    """The same of ASP@K."""
-    n = queries.rows().shape[1]
-    _, (first, last) = _ranges(queries, by, ties)
-    expected = _expected_of_rank(n)
-    cumulative = np.concatenate([[0.0], np.cumsum(expected[2::2])])
-    with threads_for(first.size):
-        return _mean_of_top(first, last, min(k, n), expected, cumulative, TIE_POLICIES.index(ties))
+def _judged(
+    compute: Compute,
+    scores: ImagesByCaptions,
+    relevance: ImagesByCaptions | DoubleRanks,
+    direction: str,
+    ties: str,
+    reduction: str,
+    block: int | None,
+) -> float | Tensor:
+    check_name("ties", ties, TIE_POLICIES)
+    return reduce(values_of(compute, scores, direction, ties, relevance=relevance, block=block), reduction)
 
 
 ASP = standard(Metric(("ASP",), asp, "relevance", chance=asp_chance, random=random_asp, rank_weight=alike))
@@ -317,199 +244,3 @@ standard(
         graded=True,
     )
 )
-
-
-def _ranges(queries: QueryBlock, by: str, ties: str) -> tuple[Ranges, Ranges]:
-    """Tie groups by score and by relevance."""
-    check_name("ties", ties, TIE_POLICIES)
-    by_score, by_relevance = (queries.ranges(judge, ordinal=ties == "ordinal") for judge in (None, by))
-    return by_score, by_relevance
-
-
-def _expected_of_rank(n: int) -> np.ndarray:
-    """Mean of min / max over a random place, by twice the rank by relevance, [2 n + 1]; 0 at 0."""
-    twice = np.arange(1, 2 * n + 1)
-    harmonic = _harmonic_numbers(n)
-    expected = ((twice // 2) * (twice // 2 + 1) / twice + twice / 2 * (harmonic[n] - harmonic[twice // 2])) / n
-    return np.concatenate([[0.0], expected])
-
-
-def _rank_weights(n: int, weight: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Weights by twice the rank, [2 n + 1]; 0 at 0."""
-    return np.concatenate([[0.0], weight(np.arange(1, 2 * n + 1) / 2)])
-
-
-def _harmonic_numbers(n: int) -> np.ndarray:
-    """H_0 to H_n."""
-    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, n + 1))])
-
-
-@njit(parallel=True)
-@no_type_check
-def _mean_of_table(first, last, table, weights):
-    """Weighted mean of what the table has for twice the average rank."""
-    n_queries, n = first.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total, whole = 0.0, 0.0
-        for g in range(n):
-            rank = first[q, g] + last[q, g]
-            total += weights[rank] * table[rank]
-            whole += weights[rank]
-        result[q] = total / whole
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _mean_over_ranges(first, last, cumulative, weights):
-    """The same of a value by whole rank, each item anywhere within its tie group."""
-    n_queries, n = first.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total, whole = 0.0, 0.0
-        for g in range(n):
-            front, back = first[q, g], last[q, g]
-            weight = weights[front + back]
-            total += weight * (cumulative[back] - cumulative[front - 1]) / (back - front + 1)
-            whole += weight
-        result[q] = total / whole
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _mean_of_top(first, last, k, table, cumulative, policy):
-    """Mean over the first K by relevance of what the table has for twice their rank, by the index of a tie policy."""
-    n_queries, n = first.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total = 0.0
-        for g in range(n):
-            front, back = first[q, g], last[q, g]
-            if front <= k:
-                end, size = min(back, k), back - front + 1
-                if policy == 3:  # expected
-                    total += (cumulative[end] - cumulative[front - 1]) / size
-                else:
-                    total += (end - front + 1) / size * table[2 * front if policy == 1 else front + back]
-        result[q] = total / k
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _weighted_ratio(first_s, last_s, first_c, last_c, weights):
-    """Mean of min / max of the average ranks, weighted by twice the rank by relevance."""
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total, whole = 0.0, 0.0
-        for g in range(n):
-            rank_s, rank_c = first_s[q, g] + last_s[q, g], first_c[q, g] + last_c[q, g]
-            total += weights[rank_c] * min(rank_s, rank_c) / max(rank_s, rank_c)
-            whole += weights[rank_c]
-        result[q] = total / whole
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _weighted_expected_ratio(first_s, last_s, first_c, last_c, weights, harmonic):
-    """The same of the expected min / max, each item anywhere within its tie group on either side."""
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total, whole = 0.0, 0.0
-        for g in range(n):
-            weight = weights[first_c[q, g] + last_c[q, g]]
-            a, b = np.int64(first_s[q, g]), np.int64(last_s[q, g])
-            c, d = np.int64(first_c[q, g]), np.int64(last_c[q, g])
-            rectangle = _ratio_sum(b, d, harmonic) - _ratio_sum(a - 1, d, harmonic)
-            rectangle -= _ratio_sum(b, c - 1, harmonic) - _ratio_sum(a - 1, c - 1, harmonic)
-            total += weight * rectangle / ((b - a + 1) * (d - c + 1))
-            whole += weight
-        result[q] = total / whole
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _mean_ratio(first_s, last_s, first_c, last_c):
-    """Mean of min / max of the average ranks; twice the rank is an integer."""
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total = 0.0
-        for g in range(n):
-            rank_s, rank_c = first_s[q, g] + last_s[q, g], first_c[q, g] + last_c[q, g]
-            total += min(rank_s, rank_c) / max(rank_s, rank_c)
-        result[q] = total / n
-    return result
-
-
-@njit(inline="always")
-@no_type_check
-def _ratio_sum(x, y, harmonic):
-    r"""$\sum_{i \le x, j \le y} \min(i,j)/\max(i,j) = \frac{m(m+1)}2 (1 + H_M - H_m)$, m = min(x, y), M = max(x, y)."""
-    small, large = min(x, y), max(x, y)
-    return small * (small + 1) / 2.0 * (1.0 + harmonic[large] - harmonic[small])
-
-
-@njit(parallel=True)
-@no_type_check
-def _expected_ratio(first_s, last_s, first_c, last_c, harmonic):
-    """Mean of the expected min / max, each item anywhere within its tie group on either side."""
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total = 0.0
-        for g in range(n):
-            a, b = np.int64(first_s[q, g]), np.int64(last_s[q, g])
-            c, d = np.int64(first_c[q, g]), np.int64(last_c[q, g])
-            if a == b and c == d:
-                total += min(a, c) / max(a, c)
-            else:
-                rectangle = _ratio_sum(b, d, harmonic) - _ratio_sum(a - 1, d, harmonic)
-                rectangle -= _ratio_sum(b, c - 1, harmonic) - _ratio_sum(a - 1, c - 1, harmonic)
-                total += rectangle / ((b - a + 1) * (d - c + 1))
-        result[q] = total / n
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _mean_top_ratio(first_s, last_s, first_c, last_c, k, competition):
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total = 0.0
-        for g in range(n):
-            front, back = first_c[q, g], last_c[q, g]
-            if front <= k:
-                share = (min(back, k) - front + 1) / (back - front + 1)
-                rank_s = 2 * first_s[q, g] if competition else first_s[q, g] + last_s[q, g]
-                rank_c = 2 * front if competition else front + back
-                total += share * min(rank_s, rank_c) / max(rank_s, rank_c)
-        result[q] = total / k
-    return result
-
-
-@njit(parallel=True)
-@no_type_check
-def _expected_top_ratio(first_s, last_s, first_c, last_c, k, harmonic):
-    """As for ASP, the places beyond K of an item's tie group adding nothing."""
-    n_queries, n = first_s.shape
-    result = np.empty(n_queries)
-    for q in prange(n_queries):
-        total = 0.0
-        for g in range(n):
-            if first_c[q, g] <= k:
-                a, b = np.int64(first_s[q, g]) - 1, np.int64(last_s[q, g])
-                c, d = np.int64(first_c[q, g]) - 1, np.int64(last_c[q, g])
-                e = min(d, k)
-                rectangle = _ratio_sum(b, e, harmonic) - _ratio_sum(a, e, harmonic)
-                rectangle -= _ratio_sum(b, c, harmonic) - _ratio_sum(a, c, harmonic)
-                total += rectangle / ((b - a) * (d - c))
-        result[q] = total / k
-    return result

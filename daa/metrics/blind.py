@@ -20,7 +20,7 @@ the middle and has an ASP of 0.597, where `ties="expected"` gives it chance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, no_type_check
 
 import numpy as np
@@ -29,12 +29,15 @@ from numba import prange
 from scipy.optimize import linear_sum_assignment
 
 from daa.compiled import njit, threads_for
+from daa.matrix import ITEMS_PER_BLOCK, Matrix, by_query, runs
+from daa.metrics.ratios import RankWeight, rank_weights
 from daa.ranks import tie_ranges
 
 EXACT_UP_TO = 400
 _N_BINS = 128
 _TEMPERATURES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.005)  # in standard deviations of the gains between candidates
 _ITERATIONS = 16  # of Sinkhorn, a temperature
+_TOP = 10  # places whose gains count in the best order by gains
 
 
 class BlindOrder(NamedTuple):
@@ -49,6 +52,65 @@ class BlindOrder(NamedTuple):
     places: np.ndarray
     value: float
     at_most: float | None
+
+
+class Learnt(NamedTuple):
+    """What some queries say of the candidates.
+
+    Attributes:
+        sums: relevance of each candidate, added up over the queries of each group, [groups, candidates].
+        shares: the same of the relevance as a share of what each query can gain; zeros where it was not asked for.
+        twice_ranks: of all queries, see `twice_ranks_by_candidate`; empty where they were not asked for.
+    """
+
+    sums: np.ndarray
+    shares: np.ndarray
+    twice_ranks: np.ndarray
+
+
+def learn(
+    relevance: Matrix,
+    direction: str,
+    groups: np.ndarray,
+    gains: bool = True,
+    ranks: bool = True,
+    block: int | None = None,
+) -> Learnt:
+    """What each group of queries says of the candidates, the relevance read once.
+
+    Args:
+        relevance: of images and captions.
+        direction: `"i2t"` or `"t2i"`.
+        groups: which queries are in each group, [groups, queries] of 0.0 and 1.0.
+        gains: whether shares are wanted, so that relevance is never negative.
+        ranks: whether ranks are wanted.
+        block: queries handled at a time.
+    """
+    n_queries, n = by_query(relevance.shape, direction)
+    sums = np.zeros((2, len(groups), n))
+
+    def rows() -> Iterator[np.ndarray]:
+        for run in runs(n_queries, block or max(1, ITEMS_PER_BLOCK // n)):
+            part = relevance.rows(direction, run)
+            weights = [groups[:, run]]
+            if gains:
+                ideal = _ideal_gain(part)
+                weights.append(groups[:, run] * np.divide(1, ideal, out=np.zeros(len(ideal)), where=ideal > 0))
+            sums[: len(weights)] += np.stack(weights).astype(part.dtype) @ part
+            yield part
+
+    if ranks:
+        return Learnt(sums[0], sums[1], twice_ranks_by_candidate(rows(), (n_queries, n)))
+    for _ in rows():
+        pass
+    return Learnt(sums[0], sums[1], np.empty((0, n_queries), np.uint16))
+
+
+def _ideal_gain(rows: np.ndarray) -> np.ndarray:
+    """DCG of the best order of each query, among the first ten."""
+    n = rows.shape[1]
+    top = -np.sort(-np.partition(rows, max(n - _TOP, 0), axis=1)[:, -_TOP:], axis=1)
+    return top @ (1 / np.log2(2 + np.arange(top.shape[1])))
 
 
 def twice_ranks_by_candidate(rows: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
@@ -73,7 +135,7 @@ def twice_ranks_by_candidate(rows: Iterable[np.ndarray], shape: tuple[int, int])
 def best_blind_order(
     twice_ranks: np.ndarray,
     queries: np.ndarray | None = None,
-    weight: Callable[[np.ndarray], np.ndarray] | None = None,
+    weight: RankWeight | None = None,
     bound: bool = True,
 ) -> BlindOrder:
     """The order of the candidates that has the highest mean ASP (`ties="average"`) over some queries.
@@ -87,7 +149,7 @@ def best_blind_order(
 
     >>> ranks_of_candidates = np.array([[1, 1, 3], [2, 3, 1], [3, 2, 2]])  # the first one is best for two queries
     >>> best_blind_order(2 * ranks_of_candidates).places
-    array([1, 2, 3])
+    array([1, 3, 2])
     """
     if queries is not None:
         twice_ranks = np.ascontiguousarray(twice_ranks[:, queries])
@@ -115,7 +177,7 @@ def blind_values(
     twice_ranks: np.ndarray,
     places: np.ndarray,
     queries: np.ndarray,
-    weight: Callable[[np.ndarray], np.ndarray] | None = None,
+    weight: RankWeight | None = None,
 ) -> np.ndarray:
     """What one order of the candidates gets for each of some queries, [queries]; see `best_blind_order`."""
     twice_ranks = np.ascontiguousarray(twice_ranks[:, queries])
@@ -123,14 +185,10 @@ def blind_values(
         return _blind_values(twice_ranks, *_weights(twice_ranks, weight), np.asarray(places, np.int64))
 
 
-def _weights(
-    twice_ranks: np.ndarray, weight: Callable[[np.ndarray], np.ndarray] | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _weights(twice_ranks: np.ndarray, weight: RankWeight | None) -> tuple[np.ndarray, np.ndarray]:
     """Weight by twice the rank, and what those of each query are multiplied by so that their mean is 1."""
     n = len(twice_ranks)
-    of_rank = np.ones(2 * n + 1)
-    if weight is not None:
-        of_rank[1:] = weight(np.arange(1, 2 * n + 1) / 2)
+    of_rank = np.ones(2 * n + 1) if weight is None else rank_weights(n, weight)
     return of_rank, n / _sum_over_candidates(twice_ranks, of_rank)
 
 

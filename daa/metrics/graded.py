@@ -115,7 +115,7 @@ def _mean_of(
 
 def ncs(queries: QueryBlock, by: str, ties: str, k: int, leave_out: str | None = None) -> np.ndarray:
     """NCS@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
-    cumulative = np.minimum(np.arange(queries.rows().shape[1] + 1), k)
+    cumulative = np.minimum(np.arange(queries.ranges()[0].shape[1] + 1), k)
     return _share_of_best(queries, by, cumulative, leave_out=leave_out)
 
 
@@ -123,7 +123,7 @@ def ndcg(
     queries: QueryBlock, by: str, ties: str, k: int | None = None, gain: str = "linear", leave_out: str | None = None
 ) -> np.ndarray:
     """NDCG@K against the relevance of this name; the pairs of the truth `leave_out` may be left out."""
-    n = queries.rows().shape[1]
+    n = queries.ranges()[0].shape[1]
     places = np.arange(1, n + 1)
     cumulative = np.concatenate([[0.0], np.cumsum((places <= (k or n)) / np.log2(1 + places))])
     return _share_of_best(queries, by, cumulative, gain, leave_out)
@@ -143,7 +143,7 @@ def _share_of_best(
     if gain == "exponential":
         gains = np.exp2(gains) - 1
     if leave_out:
-        left_out = queries.of.positives[leave_out].rows(queries.queries).matrix
+        left_out = queries.of.positives[leave_out].matrix[queries.queries]
     else:
         left_out = sparse.csr_array(gains.shape, dtype=bool)
     cumulative = cumulative.astype(np.float64)

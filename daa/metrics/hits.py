@@ -15,7 +15,7 @@ from torch import Tensor
 
 from daa.matrix import ImagesByCaptions
 from daa.metrics.metric import RANK, Metric, standard
-from daa.metrics.placement import average_precision_at_r, first_place, hit_probability, precision_at_r
+from daa.metrics.placement import average_precision_at_r, first_place, hit_probability, place, precision_at_r
 from daa.metrics.queries import QueryBlock, reduce, values_of
 
 
@@ -61,7 +61,8 @@ def recall_at_k(
     ks = [k] if isinstance(k, int) else list(k)
     if not ks or any(isinstance(one, bool) or not isinstance(one, (int, np.integer)) or one < 1 for one in ks):
         raise ValueError(f"k: expected one or more integers from 1, got {ks}")
-    values = values_of(partial(recall, ks=tuple(ks)), scores, direction, ties, positives=positives, block=block)
+    compute = partial(hits, of="recall", ks=tuple(ks))
+    values = values_of(compute, scores, direction, ties, positives=positives, block=block)
     result = {key: reduce(values[:, j], reduction, undefined) for j, key in enumerate(ks)}
     return result[k] if isinstance(k, int) else result
 
@@ -90,7 +91,7 @@ def r_precision(
 
     Source: Musgrave, Belongie and Lim, A Metric Learning Reality Check, ECCV 2020, section 3.2.
     """
-    values = values_of(precision, scores, direction, ties, positives=positives, block=block)
+    values = values_of(_PRECISION, scores, direction, ties, positives=positives, block=block)
     return reduce(values, reduction, undefined)
 
 
@@ -118,7 +119,7 @@ def map_at_r(
 
     Source: Musgrave, Belongie and Lim, ECCV 2020, section 3.2; for image-text pairs Chun et al., ECCV 2022.
     """
-    values = values_of(average_precision, scores, direction, ties, positives=positives, block=block)
+    values = values_of(_AVERAGE_PRECISION, scores, direction, ties, positives=positives, block=block)
     return reduce(values, reduction, undefined)
 
 
@@ -138,7 +139,7 @@ def match_ranks(
     >>> match_ranks(np.array([[0.9, 0.1, 0.5], [0.3, 0.8, 0.4]]), np.array([0, 0, 1]))
     array([1., 2.])
     """
-    return values_of(match_rank, scores, direction, ties, positives=positives, block=block)
+    return values_of(_MATCH_RANK, scores, direction, ties, positives=positives, block=block)
 
 
 def median_rank(
@@ -177,30 +178,24 @@ def mean_rank(
     return float(np.nanmean(match_ranks(scores, positives, direction=direction, ties=ties, block=block)))
 
 
-def recall(queries: QueryBlock, by: str, ties: str, ks: tuple[int, ...]) -> np.ndarray:
-    """Whether a positive is among the first k, or how probably, [queries, ks]."""
-    return hit_probability(*queries.placement(by, ties), np.array(ks, dtype=np.int64))
+def hits(queries: QueryBlock, by: str, ties: str, of: str, ks: tuple[int, ...] = ()) -> np.ndarray:
+    """What the places of the positives give of each query, [queries]; of `"recall"` at each K, [queries, ks].
+
+    Args:
+        queries, by, ties: as `Metric.compute` takes them.
+        of: `"recall"`, `"R-Precision"`, `"AP@R"` or `"rank"`, that of the first positive.
+        ks: of recall.
+    """
+    placement = queries.computed(place, by, ties)
+    return hit_probability(*placement, np.array(ks, dtype=np.int64)) if of == "recall" else _KERNELS[of](*placement)
 
 
-def precision(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """R-Precision."""
-    return precision_at_r(*queries.placement(by, ties))
-
-
-def average_precision(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """AP@R."""
-    return average_precision_at_r(*queries.placement(by, ties))
-
-
-def match_rank(queries: QueryBlock, by: str, ties: str) -> np.ndarray:
-    """The rank of the first positive."""
-    return first_place(*queries.placement(by, ties))
-
-
-RECALL = standard(Metric(("R@1", "R@5", "R@10"), partial(recall, ks=(1, 5, 10)), "positives", total="rsum"))
-MEAN_AVERAGE_PRECISION = standard(Metric(("mAP@R",), average_precision, "positives"))
-standard(Metric(("R-Precision",), precision, "positives"))
+_KERNELS = {"R-Precision": precision_at_r, "AP@R": average_precision_at_r, "rank": first_place}
+_PRECISION, _AVERAGE_PRECISION, _MATCH_RANK = (partial(hits, of=name) for name in _KERNELS)
+RECALL = standard(Metric(("R@1", "R@5", "R@10"), partial(hits, of="recall", ks=(1, 5, 10)), "positives", total="rsum"))
+MEAN_AVERAGE_PRECISION = standard(Metric(("mAP@R",), _AVERAGE_PRECISION, "positives"))
+standard(Metric(("R-Precision",), _PRECISION, "positives"))
 MEDIAN_RANK = standard(
-    Metric(("median rank",), match_rank, "positives", RANK, over_queries="median", higher_is_better=False)
+    Metric(("median rank",), _MATCH_RANK, "positives", RANK, over_queries="median", higher_is_better=False)
 )
-standard(Metric(("mean rank",), match_rank, "positives", RANK, higher_is_better=False))
+standard(Metric(("mean rank",), _MATCH_RANK, "positives", RANK, higher_is_better=False))

@@ -64,9 +64,10 @@ def kendall_tau(
 
 def tau(queries: QueryBlock, by: str, ties: str, k: int | None = None) -> np.ndarray:
     """Kendall's tau-b within the top K, NaN where undefined."""
-    n = queries.rows().shape[1]
-    with threads_for(queries.rows().size):
-        return _tau_b(queries.ranges()[0], queries.ranges(by)[0], min(k or n, n))
+    by_score, by_relevance = queries.ranges()[0], queries.ranges(by)[0]
+    n = by_score.shape[1]
+    with threads_for(by_score.size):
+        return _tau_b(by_score, by_relevance, min(k or n, n))
 
 
 standard(

@@ -90,13 +90,6 @@ class Metric:
         """What a perfect ranking scores in its number (or total) of this name."""
         return 2.0 * len(self.names) if name == self.total else 1.0
 
-    def by_name(self, computed: np.ndarray) -> dict[str, np.ndarray]:
-        """The per-query values of each of its numbers, from what `compute` gave."""
-        if self.undefined == "zero":
-            computed = np.where(np.isnan(computed), 0.0, computed)
-        columns = computed.T if computed.ndim == 2 else computed[None]
-        return dict(zip(self.names, columns, strict=True))
-
     def summary(self, values: np.ndarray) -> float:
         """One number of per-query values, those without left out."""
         return float(np.nanmedian(values) if self.over_queries == "median" else np.nanmean(values))

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from daa.compiled import njit
-from daa.metrics.truth import Positives
+from daa.metrics.queries import QueryBlock
 from daa.names import HIT_POLICIES, check_name
 
 
@@ -37,26 +37,28 @@ class Placement(NamedTuple):
     last: np.ndarray
 
 
-def place(positives: Positives, first: np.ndarray, last: np.ndarray, ties: str) -> Placement:
-    """The places of positives whose tie groups span the ranks `first` to `last`.
+def place(queries: QueryBlock, by: str, ties: str) -> Placement:
+    """Where the scores put the positives of a truth; where it judged only some candidates, places are among those.
 
     Args:
-        positives: the matches of each query; where only some candidates were judged, places are counted among those.
-        first, last: int32 [queries, candidates], from `daa.ranks.tie_ranges`; for `"ordinal"` both the ordinal rank.
+        queries: whose positives, and how they rank the candidates.
+        by: the name of the truth.
         ties: one of `HIT_POLICIES`.
     """
     check_name("ties", ties, HIT_POLICIES)
-    matrix = positives.matrix
+    positives = queries.of.positives[by]
+    matrix = positives.matrix[queries.queries]
+    first, last = queries.ranges(ties=ties)
     query_of = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     all_first, first, last = first, first[query_of, matrix.indices], last[query_of, matrix.indices]
     if positives.judged is not None:
-        first, last = _among(positives.judged, all_first, query_of, first)
+        first, last = _among(positives.judged[queries.queries], all_first, query_of, first)
     order = np.lexsort((first, query_of))
     first, last = first[order].astype(np.int64), last[order].astype(np.int64)
     indptr = matrix.indptr.astype(np.int64)
     if ties in ("optimistic", "pessimistic"):
         _resolve(indptr, first, last, ties == "optimistic")
-    return Placement(positives.n_positives, indptr, first, last)
+    return Placement(positives.n_positives[queries.queries], indptr, first, last)
 
 
 def _among(

@@ -88,17 +88,17 @@ def pmrp(
     check_name("ties", ties, HIT_POLICIES)
     policy = HIT_POLICIES.index(ties)
     rows, columns = queries.numbers, np.arange(len(labels.codes))
-    if queries.direction == "i2t":
+    if queries.of.direction == "i2t":
         columns = labels.image_of
     else:
         rows = labels.image_of[rows]
     distinct, row_of_query = np.unique(rows, return_inverse=True)
     distance = labels.sizes[distinct][:, None] + labels.sizes[None] - 2 * (labels.codes[distinct] @ labels.codes.T)
     distance = np.minimum(distance, 255).astype(np.uint8)
-    ranges = queries.ranges(ordinal=ties == "ordinal")
+    first, last = queries.ranges(ties=ties)
     wanted = np.array(zetas, dtype=np.int64)
-    with threads_for(queries.rows().size):
-        each = _r_precision(*ranges, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
+    with threads_for(first.size):
+        each = _r_precision(first, last, distance, row_of_query, columns, kept[rows], kept[columns], wanted, policy)
     return np.column_stack([each.mean(axis=1), each])
 
 

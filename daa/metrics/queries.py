@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from daa.matrix import ITEMS_PER_BLOCK, Matrix, Queries, as_matrix, by_query, check_direction, check_shape, runs
-from daa.metrics.placement import Placement, place
 from daa.metrics.truth import Labels, Positives, as_positives
 from daa.ranks import ranks, tie_ranges
 
 Ranges = tuple[np.ndarray, np.ndarray]
-Compute = Callable[["QueryBlock", str, str], np.ndarray]
-Values = dict[Any, np.ndarray]
-Runner = Callable[["Pass", Sequence[Queries], Callable[[int], None]], Iterable[Values]]
+Compute = Callable[["QueryBlock", str, str], Any]
+Values = list[np.ndarray]
+Runner = Callable[["Pass", Sequence[Queries], Callable[[int], None]], Sequence[Values]]
+
+
+class Asked(NamedTuple):
+    """What to compute of every query: `compute(queries, by, ties)`, see `Metric`; of the scores, or under an order."""
+
+    compute: Compute
+    by: str
+    ties: str
+    order: str | None = None
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One direction of a matrix, with everything that judges it.
+    """One direction of a matrix, with everything that judges it and all that is asked.
 
     Attributes:
-        asked: by any key what to compute: a function, the name of what it is judged by, and the tie policy (see
-            `Metric.compute`).
         direction: `"i2t"` or `"t2i"`.
         scores: the similarity matrix.
         relevance: graded relevance matrices by name, of the scores' shape.
         positives: the matches of each query, by name of the truth.
         labels: object categories, if there are any.
+        asked: what is computed.
+        orders: rankings that ignore the query, by name: scores of the candidates, float64 [2, candidates].
+        order_of: which of the two ranks each query, [queries] of 0 and 1; only needed if there are orders.
     """
 
-    asked: Mapping[Any, tuple[Compute, str, str]]
     direction: str
     scores: Matrix
     relevance: Mapping[str, Matrix] = field(default_factory=dict)
     positives: Mapping[str, Positives] = field(default_factory=dict)
     labels: Labels | None = None
-
-    def values(self, queries: Queries) -> Values:
-        """Values of some queries, float64 [queries] or [queries, values], by the keys of what is asked."""
-        block = QueryBlock(self, queries)
-        return {key: np.asarray(block.values(*one), dtype=np.float64) for key, one in self.asked.items()}
+    asked: Sequence[Asked] = ()
+    orders: Mapping[str, np.ndarray] = field(default_factory=dict)
+    order_of: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(eq=False)
@@ -55,15 +61,15 @@ class QueryBlock:
     Attributes:
         of: the pass.
         queries: which of its queries.
+        order: the name of the order that ranks them in place of the scores, if one does.
     """
 
     of: Pass
     queries: Queries
+    order: str | None = None
+    _of_relevance: dict[tuple, Any] = field(default_factory=dict, repr=False)
     _known: dict[tuple, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def direction(self) -> str:
-        return self.of.direction
+    _reordered: QueryBlock | None = field(default=None, repr=False)
 
     @property
     def numbers(self) -> np.ndarray:
@@ -72,49 +78,31 @@ class QueryBlock:
 
     def rows(self, by: str | None = None) -> np.ndarray:
         """The scores, [queries, candidates] float32 or float64; or the relevance of this name."""
-        if ("rows", by) not in self._known:
-            matrix = self.of.scores if by is None else self.of.relevance[by]
-            self._known["rows", by] = matrix.rows(self.of.direction, self.queries)
-        return self._known["rows", by]
+        known, key = self._known if by is None else self._of_relevance, ("rows", by)
+        if key not in known:
+            if by is None and self.order is not None:
+                known[key] = self.of.orders[self.order][self.of.order_of[self.queries]]
+            else:
+                matrix = self.of.scores if by is None else self.of.relevance[by]
+                known[key] = matrix.rows(self.of.direction, self.queries)
+        return known[key]
 
-    def ranges(self, by: str | None = None, ordinal: bool = False) -> Ranges:
-        """First and last rank of each candidate's tie group, [queries, candidates] int32; if ordinal its rank twice.
+    def ranges(self, by: str | None = None, ties: str = "average") -> Ranges:
+        """First and last rank of each candidate's tie group, [queries, candidates] int32, both the same if `"ordinal"`.
 
         Of the scores, or of the relevance of this name.
         """
-        key = "ranges", by, ordinal
-        if key not in self._known:
-            rows = self.rows(by)
-            if ordinal:
-                places = ranks(rows, "ordinal").astype(np.int32)
-                self._known[key] = places, places
+        known, key = self._known if by is None else self._of_relevance, ("ranges", by, ties == "ordinal")
+        if key not in known:
+            order = self.order if by is None else None
+            rows = self.rows(by) if order is None else self.of.orders[order]
+            if ties == "ordinal":
+                first = last = ranks(rows, "ordinal").astype(np.int32)
             else:
-                self._known[key] = tie_ranges(rows)
-        return self._known[key]
-
-    def placement(self, by: str, ties: str) -> Placement:
-        """Where the scores put the positives of a truth."""
-        key = "placement", by, ties
-        if key not in self._known:
-            positives = self.of.positives[by].rows(self.queries)
-            self._known[key] = place(positives, *self.ranges(ordinal=ties == "ordinal"), ties)
-        return self._known[key]
-
-    def ranked_by(self, priors: np.ndarray, which: np.ndarray, ordinal: bool = False) -> QueryBlock:
-        """The same queries ranked by scores of the candidates alone; what is known of the relevance is kept.
-
-        Args:
-            priors: [rankings, candidates].
-            which: the ranking of each query, [queries] integers.
-            ordinal: as in `ranges`.
-        """
-        of_relevance = (key for key in self._known if key[0] in ("rows", "ranges") and key[1] is not None)
-        known = {key: self._known[key] for key in of_relevance}
-        rankings = QueryBlock(self.of, self.queries, {("rows", None): np.ascontiguousarray(priors, np.float64)})
-        first, last = rankings.ranges(ordinal=ordinal)
-        known["ranges", None, ordinal] = first[which], last[which]
-        known["rows", None] = np.broadcast_to(np.float32(0), (len(which), priors.shape[1]))  # its shape counts
-        return QueryBlock(self.of, self.queries, known)
+                first, last = tie_ranges(rows)
+            which = slice(None) if order is None else self.of.order_of[self.queries]
+            known[key] = first[which], last[which]
+        return known[key]
 
     @property
     def labels(self) -> Labels:
@@ -122,8 +110,15 @@ class QueryBlock:
             raise ValueError("labels: expected the object categories of the images, got none")
         return self.of.labels
 
-    def values(self, compute: Compute, by: str, ties: str) -> np.ndarray:
-        """What a metric computes of these queries."""
+    def computed(self, compute: Compute, by: str, ties: str, order: str | None = None) -> Any:
+        """What a function of these queries gives, such as that of a metric; under another order, if one is given.
+
+        What is known under an order is let go when another one is asked for; what is known of a relevance, is kept.
+        """
+        if order is not None and order != self.order:
+            if self._reordered is None or self._reordered.order != order:
+                self._reordered = QueryBlock(self.of, self.queries, order, self._of_relevance)
+            return self._reordered.computed(compute, by, ties, order)
         key = compute, by, ties
         if key not in self._known:
             self._known[key] = compute(self, by, ties)
@@ -151,7 +146,7 @@ def per_query(
         run: what computes the blocks, in order; this process, if none is given.
 
     Returns:
-        float64 [queries] or [queries, values] by the keys of what is asked.
+        float64 [queries] or [queries, values], one for each that is asked.
 
     Raises:
         ValueError: for non-finite entries, or relevance that does not fit the scores.
@@ -166,14 +161,15 @@ def per_query(
     blocks: list[Queries] = [*runs(n_queries if sample is None else len(sample), block)]
     if sample is not None:
         blocks = [sample[run_of] for run_of in blocks]
+    parts: list[Values] = []
     if run is not None:
-        parts = list(run(one, blocks, progress))
+        parts += run(one, blocks, progress)
     else:
-        parts = []
         for queries in blocks:
-            parts.append(one.values(queries))
+            these = QueryBlock(one, queries)
+            parts.append([these.computed(*asked) for asked in one.asked])
             progress(n_queries_of(queries))
-    return {key: np.concatenate([part[key] for part in parts]) for key in one.asked}
+    return [np.concatenate(of_blocks).astype(np.float64, copy=False) for of_blocks in zip(*parts, strict=True)]
 
 
 def values_of(
@@ -201,14 +197,14 @@ def values_of(
     """
     matrix = as_matrix(scores, "scores")
     one = Pass(
-        {"values": (compute, "positives" if relevance is None else "relevance", ties)},
         check_direction(direction),
         matrix,
         relevance={} if relevance is None else {"relevance": as_matrix(relevance, "relevance")},
         positives={} if positives is None else {"positives": as_positives(positives, matrix.shape, direction)},
         labels=None if labels is None else Labels(*labels, matrix.shape),
+        asked=[Asked(compute, "positives" if relevance is None else "relevance", ties)],
     )
-    return per_query(one, block)["values"]
+    return per_query(one, block)[0]
 
 
 def check_k(k: int) -> int:

@@ -9,7 +9,7 @@ from scipy import sparse
 from torch import Tensor
 
 from daa.corpus import Truth
-from daa.matrix import Queries, check_direction, check_shape
+from daa.matrix import check_direction, check_shape
 
 
 class Positives(NamedTuple):
@@ -27,10 +27,6 @@ class Positives(NamedTuple):
         matrix = truth.positives_of(check_direction(direction))
         matrix.sort_indices()
         return cls(matrix, truth.n_positives(direction), truth.judged_of(direction))
-
-    def rows(self, queries: Queries) -> Positives:
-        judged = None if self.judged is None else self.judged[queries]
-        return Positives(self.matrix[queries], self.n_positives[queries], judged)
 
 
 def as_positives(positives: Any, shape: tuple[int, int], direction: str) -> Positives:

@@ -63,8 +63,8 @@ def double_ranks(relevance: Float[Tensor, "queries candidates"], rounds: int = R
         ValueError: for an empty matrix, NaN, or rounds below 1.
 
     >>> popular = torch.tensor([[9.0, 3.0, 1.0], [9.1, 2.0, 2.0], [9.2, 1.0, 3.0]])  # the first caption fits all images
-    >>> double_ranks(popular).round(decimals=2).tolist()
-    [[0.5, 0.83, 0.17], [0.5, 0.5, 0.5], [0.5, 0.17, 0.83]]
+    >>> (6 * double_ranks(popular)).round().tolist()
+    [[3.0, 5.0, 1.0], [3.0, 3.0, 3.0], [3.0, 1.0, 5.0]]
     """
     check_rounds(rounds)
     n_queries = relevance.shape[0]
@@ -119,8 +119,8 @@ class DoubleRanks(Matrix):
         relevance: what is ranked.
         rounds: as in `double_ranks`.
 
-    >>> from daa.matrix import ArrayMatrix
-    >>> popular = ArrayMatrix(np.array([[9.0, 3.0, 1.0], [9.1, 2.0, 2.0], [9.2, 1.0, 3.0]]), "relevance")
+    >>> from daa.matrix import as_matrix
+    >>> popular = as_matrix(np.array([[9.0, 3.0, 1.0], [9.1, 2.0, 2.0], [9.2, 1.0, 3.0]]), "relevance")
     >>> DoubleRanks(popular).rows("i2t", slice(0, 1)).round(2).tolist()
     [[0.5, 0.8299999833106995, 0.17000000178813934]]
     """

@@ -38,7 +38,7 @@ def validate(model: Model, inputs: ImageInputs, relevance: np.ndarray) -> dict[s
     captions = embed_captions(model, corpus.captions) if gaussian else None
     scores = score_dataset(model, inputs, images=images, captions=captions)
     judges = {"annotated": Truth(corpus.annotated)}, {"relevance": as_matrix(relevance, "relevance")}, None
-    values = measure(as_matrix(scores, "scores"), *judges, [RECALL, ASP])
+    values, _ = measure(as_matrix(scores, "scores"), *judges, [RECALL, ASP])
     result: dict[str, Any] = {direction: {} for direction in DIRECTIONS}
     numbers = summarize(values, "all", {"i2t": corpus.n_images, "t2i": corpus.n_captions})
     for one in numbers:

@@ -1,10 +1,13 @@
 """Floors of every metric, held to rankings that are made and judged one by one."""
 
+from dataclasses import replace
+from itertools import permutations
+
 import numpy as np
 import pytest
 from scipy import sparse
 
-from daa.corpus import CaptionCorpus
+from daa.corpus import CaptionCorpus, Truth
 from daa.evaluation import Report, evaluate
 from daa.evaluation.floors import _median_rank_at_random
 from daa.metrics import average_semantic_precision, map_at_r, mean_rank, ndcg_at_k, recall_at_k
@@ -92,6 +95,14 @@ def test_priors_are_learnt_on_one_half_and_judged_on_the_other(report, corpus, r
     assert one.blind_at_most == pytest.approx(values.mean(axis=1).max())
 
 
+def test_metrics_that_know_no_tie_policy_have_the_same_floors_under_each(report, corpus, relevance):
+    scores = np.random.default_rng(2).random((N, N))
+    ordinal = evaluate(scores, corpus, {"mine": relevance}, asp_ties="ordinal", floors=True)
+    for metric in ("NDCG@10", "NCS@10", "tau@100"):
+        for direction in ("i2t", "t2i"):
+            assert floors_of(ordinal, metric, "mine", direction) == floors_of(report, metric, "mine", direction)
+
+
 def test_above_floor(report):
     one = floors_of(report, "ASP", "mine", "i2t")
     assert one.floor == max(one.random, one.mean_prior, one.best_blind)
@@ -140,6 +151,35 @@ def test_median_rank_at_random():
         [[min(p + 1 for p in np.random.default_rng(s).permutation(5)[:k]) for k in (1, 2)] for s in range(2000)]
     )
     assert _median_rank_at_random(matches, 5) == np.median(drawn)
+
+
+@pytest.mark.parametrize("direction", ["i2t", "t2i"])
+def test_only_judged_candidates_are_ranked_where_a_truth_says_which(corpus, direction):
+    rng = np.random.default_rng(3)
+    judged = rng.random((N, N)) < 0.6
+    truth = Truth.among_judged(judged & (rng.random((N, N)) < 0.4), judged)
+    report = evaluate(rng.random((N, N)), replace(corpus, truths={"people": truth}), floors=True)
+    matches, asked = truth.positives_of(direction).toarray(), truth.judged_of(direction).toarray()
+    queries = np.flatnonzero(matches.any(axis=1))
+    assert 1 < len(queries) < N
+
+    def first_match(query, order):
+        ranked = [candidate for candidate in order if asked[query, candidate]]
+        return 1 + next(place for place, candidate in enumerate(ranked) if matches[query, candidate])
+
+    ranks = np.array([[first_match(query, order) for query in queries] for order in permutations(range(N))])
+    one = {metric: floors_of(report, metric, "people", direction) for metric in ("R@1", "mean rank", "median rank")}
+    assert one["R@1"].random == pytest.approx((ranks == 1).mean())
+    assert one["mean rank"].random == pytest.approx(ranks.mean())
+    assert one["median rank"].random == np.sort(ranks.ravel())[(ranks.size - 1) // 2]
+    priors = np.stack([matches[1 - half :: 2].sum(axis=0) for half in (0, 1)])
+    shares = np.stack([(matches / np.maximum(matches.sum(1, keepdims=True), 1))[1 - h :: 2].sum(0) for h in (0, 1)])
+    expected = []
+    for order in (priors, shares):
+        scores = order[np.arange(N) % 2].astype(np.float64)
+        expected.append(mean_rank(scores if direction == "i2t" else scores.T, truth, direction=direction))
+    assert one["mean rank"].mean_prior == pytest.approx(expected[0])
+    assert one["mean rank"].best_blind == pytest.approx(min(expected))
 
 
 def test_one_image_can_teach_nothing():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from daa.corpus import CaptionCorpus
-from daa.evaluation import EmbeddingScores, evaluate, matrices
+from daa.evaluation import EmbeddingScores, evaluate
 from daa.metrics import (
     asp_at_k,
     chance_corrected_asp,
@@ -16,7 +16,7 @@ from daa.metrics import (
     normalized_cumulative_semantic_score,
     plausible_match_r_precision,
 )
-from daa.relevance import TfidfRelevance
+from daa.relevance import TfidfRelevance, matrices
 
 GENERATOR = np.random.default_rng(0)
 THINGS = ["dog", "cat", "cow", "car", "bus", "tree"]

@@ -8,25 +8,25 @@ import pytest
 from daa.corpus import CaptionCorpus
 from daa.evaluation import EmbeddingScores, compare, evaluate
 from daa.evaluation.page import best_and_worst, evaluation_page
-from daa.matrix import ArrayMatrix
+from daa.matrix import as_matrix
 from daa.metrics import recall_at_k
 
 GENERATOR = np.random.default_rng(0)
 CAPTIONS = ["<script>alert(1)</script> a dog", "a hound & a bone", "a cat", "two cats", "a car", "a bus"]
 CORPUS = CaptionCorpus(captions=CAPTIONS, image_of_caption=[0, 0, 1, 1, 2, 2], image_ids=["<i>", "b", "c"], name="toy")
 SCORES = np.array([[0.9, 0.8, 0.1, 0, 0, 0], [0.9, 0.8, 0.7, 0.6, 0, 0], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]])
-RELEVANCE = {"mine": ArrayMatrix(GENERATOR.random(SCORES.shape).astype(np.float32), "relevance mine")}
+RELEVANCE = {"mine": as_matrix(GENERATOR.random(SCORES.shape).astype(np.float32), "relevance mine")}
 
 
 def test_best_and_worst_queries_with_what_they_retrieve():
     values = recall_at_k(SCORES, CORPUS.image_of_caption, reduction="none").numpy()
-    best, worst = best_and_worst(ArrayMatrix(SCORES, "scores"), CORPUS, values, "i2t", n=1, n_results=3)
+    best, worst = best_and_worst(as_matrix(SCORES, "scores"), CORPUS, values, "i2t", n=1, n_results=3)
     assert best[0].value == 1
     assert [result.text for result in best[0].results] == CAPTIONS[:3]
     assert [result.matches for result in best[0].results] == [["annotated"], ["annotated"], []]
     assert "image b" in worst[0].query
     assert "a cat / two cats" in worst[0].query
-    best, _ = best_and_worst(ArrayMatrix(SCORES, "scores"), CORPUS, np.array([0, 0, 1, 0, 0, np.nan]), "t2i", n=1)
+    best, _ = best_and_worst(as_matrix(SCORES, "scores"), CORPUS, np.array([0, 0, 1, 0, 0, np.nan]), "t2i", n=1)
     assert best[0].query == "a cat"
     assert "image b" in best[0].results[0].text
     assert best[0].results[0].matches == ["annotated"]
@@ -35,7 +35,7 @@ def test_best_and_worst_queries_with_what_they_retrieve():
 @pytest.fixture(scope="module")
 def systems():
     return [
-        ArrayMatrix(SCORES, "scores"),
+        as_matrix(SCORES, "scores"),
         EmbeddingScores(GENERATOR.normal(size=(3, 4)), GENERATOR.normal(size=(6, 4))),
     ]
 

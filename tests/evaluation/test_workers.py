@@ -18,7 +18,7 @@ import torch
 from daa.corpus import CaptionCorpus
 from daa.evaluation import EmbeddingScores, EnsembleScores, evaluate, tasks, workers
 from daa.evaluation.workers import open_workers
-from daa.matrix import ArrayMatrix
+from daa.matrix import as_matrix
 from daa.relevance import CiderRelevance, TfidfRelevance
 
 GENERATOR = np.random.default_rng(0)
@@ -72,10 +72,10 @@ SYSTEMS = {
     "tensor of float64": lambda folder: torch.from_numpy(SCORES).double(),
     "embeddings": lambda folder: EmbeddingScores(IMAGES, CAPTIONS),
     "an ensemble": lambda folder: EnsembleScores(
-        [EmbeddingScores(IMAGES, CAPTIONS), ArrayMatrix(mapped(folder, SCORES), "scores")]
+        [EmbeddingScores(IMAGES, CAPTIONS), as_matrix(mapped(folder, SCORES), "scores")]
     ),
     "an ensemble, partly in memory": lambda folder: EnsembleScores(
-        [EmbeddingScores(IMAGES, CAPTIONS), ArrayMatrix(SCORES, "scores")]
+        [EmbeddingScores(IMAGES, CAPTIONS), as_matrix(SCORES, "scores")]
     ),
 }
 
@@ -149,7 +149,7 @@ class Watching(ThreadPoolExecutor):
 
 def test_what_lies_in_a_file_is_not_sent(tmp_path):
     matrix = mapped(tmp_path, GENERATOR.random((200, 1000)))
-    sent = pickle.dumps(ArrayMatrix(matrix.T, "scores"))
+    sent = pickle.dumps(as_matrix(matrix.T, "scores"))
     assert len(sent) < 1000
     received = pickle.loads(sent)
     np.testing.assert_array_equal(received.rows("t2i", slice(3, 5)), matrix[3:5])
@@ -157,8 +157,8 @@ def test_what_lies_in_a_file_is_not_sent(tmp_path):
     assert received.travels()
     changed = np.load(tmp_path / "matrix.npy", mmap_mode="c")
     changed[0] = 7  # in memory only, so the file will not do
-    assert not ArrayMatrix(changed.T, "scores").travels()
-    assert pickle.loads(pickle.dumps(ArrayMatrix(changed, "scores"))).rows("i2t", slice(0, 1)).max() == 7
+    assert not as_matrix(changed.T, "scores").travels()
+    assert pickle.loads(pickle.dumps(as_matrix(changed, "scores"))).rows("i2t", slice(0, 1)).max() == 7
 
 
 def test_of_a_matrix_in_memory_a_task_gets_its_own_rows():

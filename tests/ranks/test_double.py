@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from daa.matrix import ArrayMatrix
+from daa.matrix import as_matrix
 from daa.ranks import DoubleRanks, double_ranks
 from daa.ranks.double import double_rank_integers
 from tests.oracles import slow_double_ranks
@@ -43,7 +43,7 @@ def test_where_a_margin_decides_every_rank_nothing_is_left():
 def test_a_matrix_of_them_reads_rows_of_either_direction(direction):
     relevance = np.random.default_rng(1).integers(0, 4, (6, 11)).astype(np.float32)
     of_queries = relevance if direction == "i2t" else relevance.T
-    matrix = DoubleRanks(ArrayMatrix(relevance, "relevance"))
+    matrix = DoubleRanks(as_matrix(relevance, "relevance"))
     expected = slow_double_ranks(of_queries, matrix.rounds).astype(np.float32)
     np.testing.assert_allclose(matrix.rows(direction, slice(2, 5)), expected[2:5], rtol=1e-6)
     np.testing.assert_allclose(matrix.rows(direction, np.array([4, 0])), expected[[4, 0]], rtol=1e-6)
