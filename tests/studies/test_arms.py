@@ -150,7 +150,7 @@ def test_without_a_terminal_a_line_comes_every_half_minute_and_says_how_long_it_
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "4 runs to train (baseline, DAA); 2 more are there already",
-        "run 1 of 4 (baseline, seed 0): 25 % of it done; 0:05 gone, about 1:15 to go",  # of the second arm not known yet
+        "run 1 of 4 (baseline, seed 0): 25 % of it done; 0:05 gone, about 1:15 to go",  # as if all arms were alike
         "run 2 of 4 (DAA, seed 0): 38 % of it done; 0:35 gone, about 1:25 to go",
         "run 3 of 4 (baseline, seed 1): 25 % of it done; 1:05 gone, about 0:55 to go",
         "run 4 of 4 (DAA, seed 1): 38 % of it done; 1:35 gone, about 0:25 to go",
