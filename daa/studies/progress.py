@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
-FIRST = 5.0
-"""Seconds until the first line: by then a guess at the rest is worth something."""
+FIRST, FIRST_STEPS = 5.0, 3
+"""Seconds and steps until the first line: by then a guess at the rest is worth something."""
 
 
 class StudyProgress:
@@ -27,10 +27,11 @@ class StudyProgress:
         quiet: show nothing.
         clock: seconds, from any start.
 
-    >>> progress = StudyProgress([("baseline", 0), ("DAA", 0)], quiet=True, clock=iter([0.0, 0.0, 10.0, 10.0]).__next__)
-    >>> with progress:
+    >>> seconds = iter([0.0, 0.0, 5.0, 10.0])  # entered, begun, and two steps
+    >>> with StudyProgress([("baseline", 0), ("DAA", 0)], quiet=True, clock=lambda: next(seconds)) as progress:
     ...     progress.begin("baseline", 0)
-    ...     progress.step(50, 100)
+    ...     progress.step(1, 4)
+    ...     progress.step(2, 4)
     ...     progress.line(10.0)
     'run 1 of 2 (baseline, seed 0): 50 % of it done; 0:10 gone, about 0:30 to go'
     """
@@ -43,7 +44,8 @@ class StudyProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runs, self.found, self.quiet, self.clock = list(runs), found, quiet, clock
-        self.number, self.share = -1, 0.0
+        self.number, self.share, self.steps = -1, 0.0, 0
+        self.after_first = (0.0, 0.0)  # share and seconds of the run, when its first step was done
         self.seconds: list[float] = []  # of the runs that are done
         self.bar: Progress | None = None
         if not quiet and runs and sys.stderr.isatty():
@@ -71,18 +73,20 @@ class StudyProgress:
         now = self.clock()
         if self.number >= 0:
             self.seconds.append(now - self.begun)
-        self.number, self.share, self.begun = self.number + 1, 0.0, now
+        self.number, self.share, self.steps, self.begun = self.number + 1, 0.0, 0, now
         if self.runs[self.number] != (arm, seed):
             raise ValueError(f"arm, seed: expected {self.runs[self.number]} as the next run, got {(arm, seed)}")
 
     def step(self, done: int, steps: int) -> None:
         """So many steps of the run are done."""
-        self.share = done / steps
+        self.share, self.steps = done / steps, self.steps + 1
         now = self.clock()
+        if self.steps == 1:
+            self.after_first = self.share, now - self.begun
         if self.bar:
             which, left = self.line(now).split(": ", 1)
             self.bar.update(self.task, description=which, completed=self.number + self.share, left=left.split("; ")[1])
-        elif now >= self.next_line:
+        elif now >= self.next_line and (self.seconds or self.steps >= FIRST_STEPS):
             self._say(self.line(now))
             self.next_line = now + EVERY
 
@@ -92,11 +96,13 @@ class StudyProgress:
         known: dict[str, list[float]] = {}
         for (arm, _), seconds in zip(self.runs, self.seconds, strict=False):
             known.setdefault(arm, []).append(seconds)
-        if self.share > 0.1 or (self.share and not known):  # the start of a run has costs of its own
-            known.setdefault(current[0], []).append((now - self.begun) / self.share)
+        share, seconds_to_first = self.after_first
+        if self.steps > 1 and (self.share > 0.1 or not known):  # a first step may take as long as a hundred others
+            pace = (now - self.begun - seconds_to_first) / (self.share - share)
+            known.setdefault(current[0], []).append(seconds_to_first + (1 - share) * pace)
         of_arm = {arm: sum(seconds) / len(seconds) for arm, seconds in known.items()}
         typical = sum(of_arm.values()) / max(len(of_arm), 1)
-        rest = (1 - self.share) * of_arm.get(current[0], typical)
+        rest = max(of_arm.get(current[0], typical) - (now - self.begun), 0.0)
         return rest + sum(of_arm.get(arm, typical) for arm, _ in self.runs[self.number + 1 :])
 
     def line(self, now: float) -> str:

@@ -157,6 +157,18 @@ def test_without_a_terminal_a_line_comes_every_half_minute_and_says_how_long_it_
     ]
 
 
+def test_a_first_step_that_takes_long_is_no_measure_of_the_rest(capsys):
+    now = 0.0
+    with StudyProgress(RUNS[:1], clock=lambda: now) as progress:
+        progress.begin("baseline", 0)
+        for step, seconds in enumerate([20.0, 1.0, 1.0, 1.0]):
+            now += seconds
+            progress.step(step + 1, 101)
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "run 1 of 1 (baseline, seed 0): 3 % of it done; 0:22 gone, about 1:38 to go"
+    ]
+
+
 def test_quiet_or_with_nothing_to_train_nothing_is_said(capsys):
     for runs, quiet in (([], False), (RUNS, True)):
         with StudyProgress(runs, quiet=quiet, clock=lambda: 0.0) as progress:
@@ -173,8 +185,10 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
     now = 0.0
     with StudyProgress(RUNS, clock=lambda: now) as progress:
         progress.begin("baseline", 0)
+        now = 5.0
+        progress.step(1, 4)
         now = 10.0
-        progress.step(1, 2)
+        progress.step(2, 4)
         assert progress.bar.tasks[0].completed == 0.5
     err = capsys.readouterr().err
     assert "run 1 of 4 (baseline, seed 0)" in err
