@@ -104,7 +104,7 @@ def demo(
     command = _command(loss, weights, seeds, view, override)
     if results is not None:
         write_json(results, {"command": command, "records": records, "floors": floors.to_dict("records")})
-    page = demo_page(frame, table, floors, records, arms, out, test, command)
+    page = demo_page(frame, table, floors, records, arms, out, test, ROWS, command)
     page.write(out / "report.html")
     Console(soft_wrap=True).print(f"figures and table: {out / 'report.html'}", highlight=False, markup=False)
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from daa.cli.demo import ROWS
 from daa.corpus import CaptionCorpus
 from daa.datasets.scenes import draw_scene
 from daa.page import Page
@@ -28,7 +27,6 @@ from daa.studies import ambiguity, gains, load_embeddings
 from daa.training.config import Config
 from daa.training.objective import Objective
 
-PANELS = [row for row in ROWS if row[0] != "QASP"]
 PICTURES, CAPTIONS_EACH = (0, 1, 2), 3  # the first ones, whatever is found for them
 CAPTIONS, PICTURES_EACH = (15, 21, 27), 5  # of the next pictures, by describers from exact to vague
 PIXELS = 160
@@ -42,6 +40,7 @@ def demo_page(
     arms: Mapping[str, Config],
     out: Path,
     test: Any,
+    asks: Mapping[tuple[str, str], str],
     command: str,
 ) -> Page:
     """The page of a study of scenes.
@@ -54,6 +53,7 @@ def demo_page(
         arms: the configurations by name.
         out: folder of the runs.
         test: the split that they were judged by.
+        asks: what each (metric, judge) of the table asks.
         command: what repeats it.
     """
     matplotlib.use("Agg")
@@ -70,9 +70,9 @@ def demo_page(
         f"for a picture. The test split has {test.corpus.n_images:,} pictures and {test.corpus.n_captions:,} captions: "
         "for each picture all captions are ranked (i2t), for each caption all pictures (t2i)."
     )
-    page.definitions(_changes(frame, list(arms)))
+    page.definitions(_changes(frame, list(arms), list(asks)))
     page.figure(
-        arm_dots(frame, PANELS, floors=floors, n_columns=3),
+        arm_dots(frame, [row for row in asks if row[0] != "QASP"], floors=floors, n_columns=3),
         alt="R@1, mAP@R, PMRP, ASP, NDCG@10, NCS@10 of each arm, a dot a seed, both directions, and floors",
         caption="A dot is a run with its own seed, a bar their mean. Dashed is what the best ranking gets that "
         "does not look at the query: up to there a number says nothing about what a model has understood.",
@@ -83,7 +83,7 @@ def demo_page(
         "candidates in random order, by their mean relevance, and in the best order that is known (blind). Text to "
         "image, such an order knows the pictures by their own captions."
     )
-    page.definitions({f"{metric}, by {judge}": asks for (metric, judge), asks in ROWS.items()})
+    page.definitions({f"{metric}, by {judge}": text for (metric, judge), text in asks.items()})
     page.text(
         "A caption fits many pictures, and a picture many captions, but only pairs that were written down count for "
         "Recall@K. Scenes know the others. First results of each arm, seed 0, percent:",
@@ -117,14 +117,14 @@ def demo_page(
     return page
 
 
-def _changes(frame: pd.DataFrame, arms: list[str]) -> dict[str, str]:
-    """For each arm with DAA which numbers go up, down, or either way; in points, the least and the most of a seed."""
+def _changes(frame: pd.DataFrame, arms: list[str], rows: list[tuple[str, str]]) -> dict[str, str]:
+    """By arm with DAA which numbers go up, down, or either way; in points, the least and the most of a seed."""
     if frame["seed"].nunique() == 1:
         return {"One seed": "no spread, no conclusion; the differences below may be chance."}
     said: dict[str, str] = {}
     for arm in arms[1:]:
         moved: dict[str, list[str]] = {"higher on every seed": [], "lower on every seed": [], "not told apart": []}
-        difference = gains(frame, list(ROWS), arm, arms[0])
+        difference = gains(frame, rows, arm, arms[0])
         names = [f"{metric} {direction}" for metric, _, direction in difference.index]
         for name, points in zip(names, difference.to_numpy(), strict=True):
             up, down = (points > 0).all(), (points < 0).all()
