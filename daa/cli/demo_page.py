@@ -28,7 +28,7 @@ from daa.training.config import Config
 from daa.training.objective import Objective
 
 PICTURES, CAPTIONS_EACH = (0, 1, 2), 3  # the first ones, whatever is found for them
-CAPTIONS, PICTURES_EACH = (15, 21, 27), 5  # of the next pictures, by describers from exact to vague
+CAPTIONS, PICTURES_EACH = (15, 21, 27), 5  # of pictures 3 to 5
 PIXELS = 160
 
 
@@ -86,7 +86,7 @@ def demo_page(
     page.definitions({f"{metric}, by {judge}": text for (metric, judge), text in asks.items()})
     page.text(
         "A caption fits many pictures, and a picture many captions, but only pairs that were written down count for "
-        "Recall@K. Scenes know the others. First results of each arm, seed 0, percent:",
+        "Recall@K. Scenes know the others. How many of the first results are right, seed 0, percent:",
         heading="What Recall@K calls wrong",
     )
     page.table(_first_results(scores, test.corpus))
@@ -141,9 +141,9 @@ def _first_results(scores: Mapping[str, np.ndarray], corpus: CaptionCorpus) -> p
     for arm, of_arm in scores.items():
         first = of_arm.argmax(axis=0), np.arange(corpus.n_captions)
         best = np.argsort(-of_arm, axis=1, kind="stable")[:, :CAPTIONS_EACH]
-        shares[arm] = {f"first picture of a caption: {name}": judge[first].mean() for name, judge in judges.items()}
+        shares[arm] = {f"first picture, {name}": judge[first].mean() for name, judge in judges.items()}
         shares[arm] |= {
-            f"first {CAPTIONS_EACH} captions of a picture: {name}": np.take_along_axis(judge, best, axis=1).mean()
+            f"first {CAPTIONS_EACH} captions, {name}": np.take_along_axis(judge, best, axis=1).mean()
             for name, judge in judges.items()
         }
     return pd.DataFrame(shares).map(lambda share: f"{100 * share:.1f}")

@@ -66,7 +66,7 @@ def test_demo_prints_a_table_and_writes_one_page_and_all_numbers(daa, tmp_path):
     assert "ariance" not in page
     assert "http" not in page
     assert "One seed" in page
-    for expected in ("NCS@10 i2t", "random", "blind", "first picture of a caption: true"):
+    for expected in ("NCS@10 i2t", "random", "blind", "first picture, true"):
         assert f"<th>{expected}</th>" in page
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     command = "daa demo --seeds 1 --loss infonce --daa-weight 2 --view facts --set data.train_images=32"
