@@ -1,11 +1,13 @@
 """Measure what the chapters on scenes read of trained runs; write all results/scenes-* but the records of the runs.
 
-daa demo --seeds 3 --loss infonce --daa-weight 1 --daa-weight 5 --daa-weight 25 \\
+daa demo --view picture --seeds 3 --loss infonce --daa-weight 1 --daa-weight 5 --daa-weight 25 \\
     --out RUNS/infonce --results results/scenes-infonce.json
-daa demo --seeds 3 --loss soft-contrastive --daa-weight 0.03 --out RUNS/pcme --results results/scenes-pcme.json
+daa demo --view picture --seeds 3 --loss soft-contrastive --daa-weight 0.03 \\
+    --out RUNS/pcme --results results/scenes-pcme.json
+daa demo --seeds 3 --daa-weight 1 --daa-weight 2 --daa-weight 5 --out ELSEWHERE --results results/scenes-facts.json
 python tools/measure_scenes.py RUNS
 
-The first two leave RUNS/<loss>/<arm>/seed-<seed>/; from these come
+The third is of models that see. From what the first two leave in RUNS/<loss>/<arm>/seed-<seed>/ come
 
 scenes-ranks.safetensors: each run's AP@R of each query by the exhaustive truth (`ap`), and `found/<truth>`, the mean
     share of a query's matches among its first k candidates, for the k of `k/<direction>`

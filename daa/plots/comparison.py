@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,12 @@ from matplotlib.figure import Figure
 from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE
 
 WORDS = {"i2t": "image to text", "t2i": "text to image"}
+
+LEVELS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"linestyle": ":", "color": "#9ca3af", "linewidth": 1.5}, "random ranking"),
+    ({"linestyle": "--", "color": RELEVANCE, "linewidth": 1.5}, "best that ignores the query"),
+)
+"""How the floors of `arm_dots` are drawn, and their words."""
 
 
 def arm_colours(arms: Sequence[str]) -> dict[str, str]:
@@ -25,13 +32,22 @@ def arm_colours(arms: Sequence[str]) -> dict[str, str]:
     return {arm: BASELINE if arm == "baseline" else DAA if arm == "DAA" else next(others) for arm in arms}
 
 
-def arm_dots(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], chance: Mapping[str, float] | None = None) -> Figure:
+def arm_dots(
+    frame: pd.DataFrame,
+    rows: Sequence[tuple[str, str]],
+    chance: Mapping[str, float] | None = None,
+    floors: pd.DataFrame | None = None,
+    n_columns: int | None = None,
+) -> Figure:
     """Metrics of several arms: a dot a seed, a bar for the mean; a panel a metric, the directions side by side.
 
     Args:
         frame: tidy, with the columns arm, seed, metric, truth, direction and value (fractions).
         rows: which (metric, truth), a panel each.
         chance: by metric, what a random ranking scores, as a fraction; drawn as a dotted line.
+        floors: tidy, with the columns metric, truth, direction, and of rankings that ignore the query `random`, drawn
+            dotted, and `floor`, the best of them, drawn dashed.
+        n_columns: panels side by side; all of them by default.
 
     Returns:
         The figure.
@@ -42,8 +58,17 @@ def arm_dots(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], chance: Mappi
     arms = list(dict.fromkeys(frame["arm"]))
     colours = arm_colours(arms)
     width = 0.3 / len(arms)
-    figure, all_axes = plt.subplots(1, len(rows), figsize=(max(6.4, 2.15 * len(rows)), 3.6), squeeze=False)
-    for axes, (metric, truth) in zip(all_axes[0], rows, strict=True):
+    n_columns = n_columns or len(rows)
+    n_rows = -(-len(rows) // n_columns)
+    size = (max(6.4, 2.15 * n_columns), 0.5 + 3.1 * n_rows)
+    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False)
+    levels: dict[tuple[str, str, str], tuple[float, float]] = {}
+    if floors is not None:
+        keys = zip(floors["metric"], floors["truth"], floors["direction"], strict=True)
+        levels = dict(zip(keys, zip(floors["random"], floors["floor"], strict=True), strict=True))
+    for axes in grid.flat[len(rows) :]:
+        axes.axis("off")
+    for axes, (metric, truth) in zip(grid.flat, rows, strict=False):
         chosen = frame[(frame["metric"] == metric) & (frame["truth"] == truth) & frame["direction"].isin(WORDS)]
         if chosen.empty:
             raise ValueError(f"rows: the frame has no {metric} judged by {truth}")
@@ -54,13 +79,19 @@ def arm_dots(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], chance: Mappi
                 jitter = np.linspace(-width, width, len(values)) / 2 if len(values) > 1 else np.zeros(len(values))
                 axes.plot(x + jitter, values, "o", color=colours[arm], alpha=0.55, markersize=5)
                 axes.plot([x - width, x + width], [values.mean()] * 2, color=colours[arm], linewidth=3)
+            if (metric, truth, direction) in levels:
+                for level, (style, _) in zip(levels[metric, truth, direction], LEVELS, strict=True):
+                    axes.plot([d - 0.45, d + 0.45], [100 * level] * 2, **style)
         if chance and metric in chance:
             axes.axhline(100 * chance[metric], color="#9ca3af", linestyle=":", linewidth=1.5)
         axes.set(xticks=range(len(WORDS)), xticklabels=list(WORDS), xlim=(-0.6, 1.6), title=metric)
         axes.set_xlabel(f"by {truth}", fontsize=11)
-    all_axes[0, 0].set_ylabel("percent")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("percent")
     handles = [plt.Line2D([], [], color=colours[arm], marker="o", linewidth=3, label=arm) for arm in arms]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(arms))
+    if levels:
+        handles += [plt.Line2D([], [], label=words, **style) for style, words in LEVELS]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 if levels else len(arms))
     return figure
 
 

@@ -12,16 +12,21 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
+from daa.corpus import CaptionCorpus
+from daa.datasets.base import ImageTextDataset
 from daa.embeddings import Gaussian
 from daa.encoders.embed import embed_dataset
 from daa.evaluation import evaluate
 from daa.files import atomic_write, write_json
-from daa.relevance import relevance_by_name
+from daa.relevance import Relevance, relevance_by_name
 from daa.studies.analysis import MODALITIES, uncertainty
+from daa.studies.progress import StudyProgress
 from daa.training.config import Config
 from daa.training.data import load_data, load_split
 from daa.training.loop import load_run, train
 from daa.training.run import read_log
+
+FLOORS = ("random", "mean_prior", "best_blind")
 
 
 def run_arms(
@@ -29,14 +34,15 @@ def run_arms(
 ) -> list[dict[str, Any]]:
     """Train every arm with every seed, evaluate each on the test split, and return a record for each run.
 
-    Finished runs in `out` are read, unfinished ones resumed, so an interrupted study goes on where it stopped.
-    The test split is touched once a run, after training; nothing is chosen on it.
+    Finished runs in `out` are read, unfinished ones resumed, so an interrupted study goes on where it stopped. All arms
+    are trained with one seed before the next seed. The test split is touched once a run, after training; nothing is
+    chosen on it.
 
     Args:
         arms: a configuration by the name that tables and figures give it; all on the same data.
         seeds: each overrides `train.seed`.
         out: folder; run `seed` of `arm` goes to `out/arm/seed-<seed>`.
-        quiet: no progress on stderr.
+        quiet: no progress on stderr (see `StudyProgress`).
 
     Returns:
         Records as `run_record` makes them, seeds innermost.
@@ -50,21 +56,39 @@ def run_arms(
     for name, config in arms.items():
         if (config.data, config.loss.relevance) != (first.data, first.loss.relevance):
             raise ValueError(f"arms: expected all on the same data and relevance, but {name} differs")
-    data = test = relevance = None
-    records = []
-    for name, arm in arms.items():
-        for seed in seeds:
-            config = arm.with_(train={"seed": seed})
-            folder = Path(out) / name / f"seed-{seed}"
-            if not _is_recorded(folder, config):
-                if data is None:
-                    data = load_data(config)
-                    test = load_split(config.data, config.data.test)
-                    relevance = relevance_by_name(config.loss.relevance).fit(test.corpus)
-                train(config, folder, data=data, quiet=quiet)
-                write_json(folder / "test.json", run_record(name, config, folder, test, relevance))
-            records.append(json.loads((folder / "test.json").read_text(encoding="utf-8")) | {"arm": name})
-    return records
+    runs = {(name, seed): arm.with_(train={"seed": seed}) for name, arm in arms.items() for seed in seeds}
+    folders = {run: Path(out) / run[0] / f"seed-{run[1]}" for run in runs}
+    missing = [(name, seed) for seed in seeds for name in arms]
+    missing = [run for run in missing if not _is_recorded(folders[run], runs[run])]
+    with StudyProgress(missing, len(runs) - len(missing), quiet) as progress:
+        data = load_data(first) if missing else None
+        test, relevance = judges(first) if missing else (None, None)
+        for run in missing:
+            progress.begin(*run)
+            train(runs[run], folders[run], data=data, quiet=quiet, progress=progress.step)
+            write_json(folders[run] / "test.json", run_record(run[0], runs[run], folders[run], test, relevance))
+    return [json.loads((folders[run] / "test.json").read_text(encoding="utf-8")) | {"arm": run[0]} for run in runs]
+
+
+def judges(config: Config) -> tuple[ImageTextDataset, Relevance]:
+    """The test split that a study is judged by, and its relevance."""
+    test = load_split(config.data, config.data.test)
+    return test, relevance_by_name(config.loss.relevance).fit(test.corpus)
+
+
+def blind_floors(corpus: CaptionCorpus, relevance: Any) -> pd.DataFrame:
+    """What rankings that ignore the query score in every number of a record, see `daa.evaluation.floors`.
+
+    Args:
+        corpus: of the split that judges.
+        relevance: as for `evaluate`.
+
+    Returns:
+        One row a number: metric, truth, direction, random, mean_prior, best_blind, and floor, the best of these.
+    """
+    nothing = np.zeros((corpus.n_images, corpus.n_captions), dtype=np.float32)
+    frame = evaluate(nothing, corpus, relevance, floors=True).to_frame()
+    return frame[["metric", "truth", "direction", *FLOORS, "floor"]]
 
 
 def _is_recorded(folder: Path, config: Config) -> bool:
@@ -117,15 +141,17 @@ def measurements_frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
-def summary(frame: pd.DataFrame, rows: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def summary(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], floors: pd.DataFrame | None = None) -> pd.DataFrame:
     """Mean and standard deviation over seeds, in percent, as text such as `53.1 ± 0.8`.
 
     Args:
         frame: of `measurements_frame`.
-        rows: which (metric, truth), in this order.
+        rows: which (metric, truth), in this order; those that the frame has nothing of are left out.
+        floors: of `blind_floors`.
 
     Returns:
-        one row a metric and direction, one column an arm.
+        One row a metric and direction, one column an arm; with floors three more, for rankings that ignore the query:
+        "random", "mean" (candidates by their mean relevance) and "blind" (in the best order that is known).
     """
     arms = list(dict.fromkeys(frame["arm"]))
     table = {}
@@ -138,4 +164,28 @@ def summary(frame: pd.DataFrame, rows: Sequence[tuple[str, str]]) -> pd.DataFram
                 f"{mean[arm]:.1f}" if np.isnan(spread[arm]) else f"{mean[arm]:.1f} ± {spread[arm]:.1f}" for arm in arms
             ]
     index = pd.MultiIndex.from_tuples(table, names=["metric", "judged by", "direction"])
-    return pd.DataFrame(list(table.values()), index=index, columns=arms)
+    shown = pd.DataFrame(list(table.values()), index=index, columns=arms)
+    if floors is not None:
+        known = floors.set_index(["metric", "truth", "direction"])
+        for column, floor in zip(("random", "mean", "blind"), FLOORS, strict=True):
+            values = [100 * known[floor].get(row, np.nan) for row in table]
+            shown[column] = ["" if np.isnan(value) else f"{value:.1f}" for value in values]
+    return shown
+
+
+def gains(frame: pd.DataFrame, rows: Sequence[tuple[str, str]], arm: str, over: str) -> pd.DataFrame:
+    """By how much an arm is above another one, seed by seed, in points (percent): both saw the same batches.
+
+    Args:
+        frame: of `measurements_frame`.
+        rows: which (metric, truth), in this order.
+        arm: the one.
+        over: the other.
+
+    Returns:
+        One row a metric and direction, one column a seed.
+    """
+    chosen = frame[(frame["gallery"] == "all") & frame["arm"].isin([arm, over])]
+    values = chosen.pivot_table("value", ["metric", "truth", "direction"], ["arm", "seed"], sort=False)
+    order = [key for row in rows for key in values.index if key[:2] == row]
+    return pd.DataFrame(100 * (values[arm] - values[over])).loc[order]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -46,7 +46,13 @@ from daa.training.watch import Board, CollapseWatch, TrainingProgress, require_t
 
 
 def train(
-    config: Config, out: str | Path, *, data: TrainingData | None = None, restart: bool = False, quiet: bool = False
+    config: Config,
+    out: str | Path,
+    *,
+    data: TrainingData | None = None,
+    restart: bool = False,
+    quiet: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Train one run into a folder; goes on where an earlier, unfinished call with the same configuration stopped.
 
@@ -60,6 +66,8 @@ def train(
         data: the splits, if they are at hand already.
         restart: discard an earlier run in the folder.
         quiet: no progress on stderr.
+        progress: called after each step with the number of steps done and of the whole run, in place of progress on
+            stderr; warnings still go there.
 
     Returns:
         The content of the run's `run.json`: status, best and last validation, seconds, configuration, provenance.
@@ -72,11 +80,20 @@ def train(
     if folder.finished:
         return read_record(folder.path)
     with reproducible():
-        return _Run(config, folder, data or load_data(config), quiet, threads).go()
+        return _Run(config, folder, data or load_data(config), quiet, threads, progress).go()
 
 
 class _Run:
-    def __init__(self, config: Config, folder: RunFolder, data: TrainingData, quiet: bool, threads: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        data: TrainingData,
+        quiet: bool,
+        threads: int,
+        told: Callable[[int, int], None] | None,
+    ) -> None:
+        self.told = told
         self.config, self.folder, self.data, self.state = config, folder, data, RunState()
         AcceleratorState._reset_state(True)  # an earlier run of this process may have had another precision
         patient = InitProcessGroupKwargs(timeout=timedelta(hours=6))  # the others wait for a validation
@@ -123,7 +140,9 @@ class _Run:
 
     def go(self) -> dict[str, Any]:
         first = self.state.step
-        progress = TrainingProgress(len(self.batches), first, self.folder.path.name, self.quiet)
+        progress = TrainingProgress(
+            len(self.batches), first, self.folder.path.name, self.quiet or self.told is not None
+        )
         log = self.folder.log if self.main else os.devnull
         with progress, open(log, "a", encoding="utf-8") as self.log, self._board(first) as self.board:
             for stage in self.stages:
@@ -156,6 +175,8 @@ class _Run:
             self._step(batch, stage, per_epoch, log=batch.step % train.log_every == 0 or last_of_epoch)
             done = self.state.step = batch.step + 1
             progress.step(done)
+            if self.told:
+                self.told(done, len(self.batches))
             if last_of_epoch and ((done // per_epoch) % train.eval_every == 0 or done == stage.end):
                 progress.validation(self._validate(stage, done // per_epoch))
                 if self.state.early_stopping.enough(train.patience) and done < stage.end:

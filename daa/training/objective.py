@@ -72,6 +72,11 @@ class Objective(nn.Module):
         if self.config.warmup_epochs:
             self.contrastive.hardest = epoch >= self.config.warmup_epochs  # type: ignore[assignment]
 
+    @property
+    def trains_variance(self) -> bool:
+        """Whether more than scores is in the sum, so that cosine similarities leave no variance untrained."""
+        return "images" in self.takes or "kl" in self.weights
+
     def check(self, images: Embedding, captions: Embedding) -> None:
         """Refuse embeddings that the configured loss does not work on.
 

@@ -57,26 +57,63 @@ def test_demo_prints_a_table_and_writes_one_page_and_all_numbers(daa, tmp_path):
     options = [word for one in TINY for word in ("--set", one)]
     code, out, err = daa("demo", "--seeds", 1, "--out", "demo", "--results", "numbers.json", *options)
     assert code == 0, err
-    for expected in ("baseline", "DAA", "mAP@R", "one seed: no spread"):
+    for expected in ("baseline", "DAA", "mAP@R i2t", "PMRP t2i", "NDCG@10 i2t", "NCS@10 t2i", "blind", "one seed: no"):
         assert expected in out
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+    assert "2 runs to train (baseline, DAA)" in err
     page = (tmp_path / "demo" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3  # InfoNCE trains no variance, so there is none to draw
+    assert "ariance" not in page
     assert "http" not in page
+    assert "One seed" in page
+    for expected in ("NCS@10 i2t", "random", "blind", "first picture, true"):
+        assert f"<th>{expected}</th>" in page
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert numbers["command"].startswith("daa demo --seeds 1 --loss infonce --daa-weight 1 --set data.train_images=32")
+    command = "daa demo --seeds 1 --loss infonce --daa-weight 2 --view facts --set data.train_images=32"
+    assert numbers["command"].startswith(command)
     assert [run["arm"] for run in numbers["records"]] == ["baseline", "DAA"]
+    assert {run["config"]["encoders"]["image"] for run in numbers["records"]} == {"facts"}
+    floor = {one["metric"]: one["best_blind"] for one in numbers["floors"] if one["direction"] == "i2t"}
+    assert 0 < floor["NDCG@10"] < 1
+
+    code, out, err = daa("demo", "--seeds", 1, "--out", "demo", *options)
+    assert (code, err) == (0, ""), "what is there is shown without a word of training"
+
+
+def test_a_page_of_several_seeds_says_what_moved_on_all_and_draws_a_variance_that_is_trained(daa, tmp_path):
+    options = [word for one in TINY for word in ("--set", one)]
+    code, _, err = daa("demo", "--seeds", 2, "--out", "demo", "--loss", "soft-contrastive", *options)
+    assert code == 0, err
+    page = (tmp_path / "demo" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert "Variance and ambiguity" in page
+    said = dict(re.findall(r"<dt>DAA against baseline, ([^<]*)</dt><dd>([^<]*)</dd>", page))
+    assert set(said) <= {"higher on every seed", "lower on every seed", "not told apart"}
+    points = {where: re.findall(r"(\S+ \S+) \(([-+0-9.]+) to ([-+0-9.]+)\)", text) for where, text in said.items()}
+    assert sum(map(len, points.values())) == 14
+    assert all(float(low) >= 0 for _, low, _ in points.get("higher on every seed", []))
+    assert all(float(high) <= 0 for _, _, high in points.get("lower on every seed", []))
+    assert all(float(low) <= 0 <= float(high) for _, low, high in points.get("not told apart", []))
 
 
 def test_the_demo_trains_what_the_shipped_configurations_say():
     from pathlib import Path
 
-    from daa.cli.demo import DEFAULT_WEIGHT, arms_of
+    from daa.cli.demo import VIEWS, arms_of, default_weight
+    from daa.datasets.scenes import SCENE_VIEWS
 
     configs = Path(__file__).parents[2] / "configs"
-    for loss, names in {"infonce": ("baseline", "daa"), "soft-contrastive": ("pcme", "pcme-daa")}.items():
-        arms = arms_of(loss, [DEFAULT_WEIGHT[loss]])
-        for arm, name in zip(arms.values(), names, strict=True):
+    shipped = {
+        ("infonce", "facts"): ("facts-infonce", "facts-daa"),
+        ("soft-contrastive", "facts"): ("facts-pcme",),
+        ("infonce", "picture"): ("baseline", "daa"),
+        ("soft-contrastive", "picture"): ("pcme", "pcme-daa"),
+    }
+    for (loss, view), names in shipped.items():
+        arms = arms_of(loss, [default_weight(loss, view)], view=view)
+        for arm, name in zip(arms.values(), names, strict=False):
             assert arm == load_config(configs / f"scenes-{name}.yaml")
+    assert set(VIEWS) == set(SCENE_VIEWS)
 
 
 def test_relevance_is_written_as_a_matrix(daa, tmp_path):
@@ -104,6 +141,7 @@ def test_relevance_is_written_as_a_matrix(daa, tmp_path):
         (["demo", "--daa-weight", "1", "--daa-weight", "1"], "--daa-weight: expected distinct weights, got 1, 1"),
         (["demo", "--results", "."], "--results: expected a file to write, but . is a folder"),
         (["demo", "--seeds", "0"], "--seeds"),
+        (["demo", "--view", "fact"], "--view: expected one of facts, picture, got 'fact'; did you mean facts?"),
         (["reproduce", "table1", "--row", "SAF", "--small", "--images", "0"], "--images"),
         (["scor"], "No such command 'scor'. Did you mean 'score'? See `daa --help`"),
         (["train", "x.yaml", "--epochs", "3"], "No such option: --epochs. See `daa train --help`"),

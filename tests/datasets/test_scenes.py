@@ -19,7 +19,8 @@ from daa.datasets.scenes import DESCRIBERS, KINDS, Facts, Mention, Scene, SceneO
 from daa.datasets.scenes.facts import TruthTable
 from daa.datasets.scenes.regions import FEATURES, REGIONS
 from daa.datasets.scenes.world import COLOURS, CONCEPTS, PLACES, RELATIONS, SETTINGS, Dice, relation_holds
-from daa.relevance import TfidfRelevance
+from daa.training.config import load_config
+from daa.training.data import load_data
 from tests.datasets.caption_parser import read_facts
 from tests.oracles import slow_caption_fits, slow_relation
 
@@ -230,9 +231,50 @@ def test_a_large_training_split_is_neither_drawn_nor_judged_before_that_is_asked
     data = load_dataset("scenes", split="train", n_images=4000, view="facts")
     assert "exhaustive" in repr(data.corpus)
     assert ImageInputs(data.select(slice(3500))).batch([3400]).shape == (1, REGIONS, len(FEATURES))
-    assert TfidfRelevance().fit(data.corpus).batch(np.array([0]), np.array([0, 7])).shape == (1, 2)
     with pytest.raises(pytest.fail.Exception, match="was made"):
         _ = data.corpus.positives
+
+
+def bytes_held(data, seen):
+    """Of all arrays that are reached from the splits of a run, each counted once."""
+    if isinstance(data, torch.Tensor | np.ndarray):
+        is_new = id(data) not in seen
+        seen[id(data)] = data
+        return data.nbytes * is_new
+    inside = data.values() if isinstance(data, dict) else data if isinstance(data, list | tuple) else None
+    if inside is None and not hasattr(data, "__dict__"):
+        return 0
+    if id(data) in seen:
+        return 0
+    seen[id(data)] = data
+    return sum(bytes_held(one, seen) for one in (inside if inside is not None else list(vars(data).values())))
+
+
+def test_what_training_holds_grows_with_the_images_and_not_faster(monkeypatch):
+    """All that a run makes of its data, a batch of images and of relevance included, counted and not timed."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    monkeypatch.setattr(TruthTable, "matrix", lambda *_: pytest.fail("an exhaustive truth was made"))
+    held = {}
+    for n in (1000, 4000):
+        sizes = f"data.options.n_images={{train: {n}, val: 20}}"
+        config = load_config("scenes-facts-infonce", [sizes])
+        data = load_data(config)
+        assert len(data.train) == n
+        assert len(data.val) == 20
+        images, captions = np.array([0, n - 1]), np.array([3, 5 * n - 1])
+        assert data.train.batch(images).shape == (2, REGIONS, len(FEATURES))
+        assert data.relevance.batch(images, captions)[1, 1] > 0
+        held[n] = bytes_held([data.train, data.relevance], {})
+    assert held[1000] > 1000 * REGIONS * len(FEATURES) * 4, "the regions of every image are kept"
+    assert held[4000] < 4.1 * held[1000]
+
+
+def test_the_size_of_one_split_may_be_given_and_leaves_the_others_as_they_are():
+    sizes = {"train": 7, "val": 5}
+    assert [load_corpus("scenes", split=split, n_images=sizes).n_images for split in sizes] == [7, 5]
+    assert load_corpus("scenes", split="train", n_images=sizes) is load_corpus("scenes", split="train", n_images=7)
+    assert load_corpus("scenes", split="test", n_images=sizes) is load_corpus("scenes", split="test")
+    assert load_dataset("scenes", split="val", n_images=sizes, view="facts").corpus.n_images == 5
 
 
 @pytest.mark.parametrize("size", [16, 50, 64])
@@ -341,7 +383,10 @@ def test_bad_views_are_refused(own_errors, options, message):
         ({"seed": -1}, "seed: expected a whole number >= 0, got -1"),
         ({"seed": "x"}, "seed: expected a whole number >= 0, got 'x'"),
         ({"n_images": 0}, "n_images: expected at least 1, got 0"),
-        ({"n_images": 2.5}, "n_images: expected a whole number >= 1 or None, got 2.5"),
+        ({"n_images": 2.5}, "n_images: expected a whole number >= 1, some by split, or None, got 2.5"),
+        ({"n_images": {"train": 0}}, "n_images: expected at least 1, got 0"),
+        ({"n_images": {"train": "many"}}, "n_images: expected a whole number >= 1, some by split, or None, got 'many'"),
+        ({"n_images": {"trian": 9}}, r"n_images: expected one of train, val, test, got 'trian'; did you mean train\?"),
         ({"colour": "red"}, "colour: scenes has no such option"),
     ],
 )
@@ -363,7 +408,7 @@ def test_bad_sizes_are_refused(own_errors, size):
 def test_unknown_names_are_refused_with_the_closest():
     with pytest.raises(
         ValueError,
-        match=r"one of scenes, coco-5k, coco, flickr30k, cub, precomputed, got 'scene'; did you mean scenes\?",
+        match=r"scenes, coco-5k, coco, flickr30k, flickr8k, cub, precomputed, got 'scene'; did you mean scenes\?",
     ):
         load_corpus("scene")
     with pytest.raises(ValueError, match=r"did you mean coco\?"):

@@ -45,6 +45,25 @@ def test_arm_dots_draws_every_seed_and_a_bar_at_the_mean():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["baseline", "DAA"]
 
 
+def test_arm_dots_draws_floors_where_they_are_known_and_panels_in_rows():
+    floors = pd.DataFrame(
+        [["ASP", "tfidf", "i2t", 0.5, 0.62], ["ASP", "tfidf", "t2i", 0.51, 0.57]],
+        columns=["metric", "truth", "direction", "random", "floor"],
+    )
+    figure = arm_dots(frame(), [("ASP", "tfidf"), ("R@1", "tfidf"), ("ASP", "tfidf")], floors=floors, n_columns=2)
+    asp, recall, again, empty = figure.axes
+    for style, expected in ((":", [50, 51]), ("--", [62, 57])):
+        lines = [line for line in asp.lines if line.get_linestyle() == style]
+        np.testing.assert_allclose([line.get_ydata()[0] for line in lines], expected)
+        assert [line.get_linestyle() for line in recall.lines].count(style) == 0
+    assert again.get_title(loc="left") == asp.get_title(loc="left") == "ASP" or again.get_title() == "ASP"
+    assert not empty.axison
+    assert [text.get_text() for text in figure.legends[0].get_texts()][2:] == [
+        "random ranking",
+        "best that ignores the query",
+    ]
+
+
 def test_arm_dots_takes_one_seed():
     figure = arm_dots(frame(1), [("ASP", "tfidf")])
     assert len(figure.axes[0].lines) == 8

@@ -43,6 +43,15 @@ def test_a_seed_decides_everything_and_the_world_outside_nothing(tmp_path: Path)
     assert read_log(tmp_path / "a") == read_log(tmp_path / "b")
 
 
+def test_whoever_asks_is_told_of_every_step_and_nothing_else_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[int, int]] = []
+    train(tiny_config(), tmp_path / "a", data=tiny_data(), progress=lambda *seen: told.append(seen))
+    assert told == [(step, 8) for step in range(1, 9)]
+    assert capsys.readouterr().err == ""
+
+
 def test_an_interrupted_run_goes_on_with_all_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kill tests compute on one thread; this one on as many as there are. Also: another checkpoint rhythm."""
     data = tiny_data()

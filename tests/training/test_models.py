@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from daa.training.config import OptimConfig
+import pytest
+import torch
+
+from daa.training.config import OptimConfig, load_config
+from daa.training.data import load_data, load_split, new_model
+from daa.training.loop import load_run, train
+from daa.training.run import read_log
+from daa.training.seeds import seed_everything
 from daa.training.stages import build_optimizer
 from daa.training.validate import validate
 from tests.training.tiny import prepared, region_config, region_pairs
@@ -40,3 +47,26 @@ def test_32_pairs_are_learnt_by_heart(case: str) -> None:
         found = result["i2t"]["R@1"], result["t2i"]["R@1"]
     assert found == (1, 1)
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("similarity", ["saf", "sgr"])
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_cross_attention_takes_steps_on_the_regions_of_scenes(similarity: str, noise: float, tmp_path: Path) -> None:
+    """From the shipped configuration to a run whose every part has learnt, on what a detector with noise would see."""
+    data = f"data.options={{n_images: 24, view: facts, noise: {noise}}}"
+    brief = "train.batch_size=24 train.epochs=30 train.eval_every=30 train.log_every=1 train.device=cpu optim.lr=1e-2"
+    config = load_config("scenes-facts-sgr", [data, f"encoders.similarity={similarity}", *brief.split()])
+    pairs = load_data(config)
+    train(config, tmp_path, data=pairs, quiet=True)
+    model, _ = load_run(tmp_path)
+    seed_everything(config.train.seed, "weights")
+    first = new_model(config, model.text_encoder.vocabulary)
+    for part in ("image_encoder", "text_encoder", "similarity"):
+        started = getattr(first, part).state_dict()
+        assert any(not torch.equal(one, started[key]) for key, one in getattr(model, part).state_dict().items()), part
+    losses = [step["contrastive"] for step in read_log(tmp_path, "step")]
+    assert len(losses) == 30
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    clean = load_split(config.data.with_(options={"n_images": 24, "view": "facts"}), "train")
+    seen = pairs.train.batch(range(24)) - torch.stack([clean.image(i) for i in range(24)])
+    assert (seen.std() > 0.2) == (noise > 0) == bool(seen.any())

@@ -42,6 +42,16 @@ def test_sums_over_all_embeddings_and_the_points_of_both_modalities() -> None:
     torch.testing.assert_close(parts["loss"], parts["contrastive"] + weighted)
 
 
+@pytest.mark.parametrize("kind", CONTRASTIVE_LOSSES)
+@pytest.mark.parametrize("kl_weight", [0.0, 0.1])
+def test_which_losses_train_a_variance(kind: str, kl_weight: float) -> None:
+    images, captions = (Gaussian(one.mean, one.log_var.clone().requires_grad_()) for one in (IMAGES, CAPTIONS))
+    objective = Objective(LossConfig(kind=kind, daa_weight=1, smooth_ap_weight=1, kl_weight=kl_weight))
+    scores = cosine_similarity(images, captions).requires_grad_()
+    objective(images, captions, scores, POSITIVES, RELEVANCE, torch.Generator().manual_seed(0))["loss"].backward()
+    assert objective.trains_variance == (images.log_var.grad is not None)
+
+
 def test_the_terms_of_pvse() -> None:
     images, captions = (PointSet(torch.randn(n, 2, 8), torch.randn(n, 2, 8)) for n in (3, 5))
     objective = Objective(LossConfig(kind="triplet", mmd_weight=0.01, diversity_weight=0.1))

@@ -7,7 +7,7 @@ states facts and fits a scene exactly if they are true of it, so the matches of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -119,16 +119,18 @@ class _World(NamedTuple):
     descriptions: list[Description]
 
 
-def scenes_corpus(split: str = "test", seed: int = 0, n_images: int | None = None) -> CaptionCorpus:
+def scenes_corpus(split: str = "test", seed: int = 0, n_images: int | Mapping[str, int] | None = None) -> CaptionCorpus:
     """The captions of `scenes` with their exhaustive truth, and the kinds of objects in each image as labels.
 
     Args:
         split: `"train"`, `"val"` or `"test"`: 3,000, 500 or 1,000 images that share no random number with each other.
         seed: another seed gives other scenes and captions.
-        n_images: how many images instead; the first ones are the same whatever the number.
+        n_images: how many images instead, of any split or by split, as in {"train": 50000}. The first ones are the same
+            whatever the number, and each costs the same; only the exhaustive truth, made when it is first asked for,
+            grows with images x captions.
 
     Raises:
-        ValueError: if the split is unknown, or the seed or `n_images` is no whole number from 0 or from 1.
+        ValueError: if a split is unknown, or the seed or `n_images` is no whole number from 0 or from 1.
 
     >>> corpus = scenes_corpus("test", n_images=2)
     >>> corpus.n_captions, corpus.positives.shape, len(corpus.label_names)
@@ -141,7 +143,7 @@ def scenes_dataset(
     split: str = "test",
     image_size: int = 64,
     seed: int = 0,
-    n_images: int | None = None,
+    n_images: int | Mapping[str, int] | None = None,
     view: str = "picture",
     noise: float = 0.0,
 ) -> ScenesDataset:
@@ -154,16 +156,19 @@ def scenes_dataset(
     return ScenesDataset(world.corpus, world.scenes, world.descriptions, image_size, view, noise)
 
 
-def _world(split: str, seed: int, n_images: int | None) -> _World:
+def _world(split: str, seed: int, n_images: int | Mapping[str, int] | None) -> _World:
     if split not in SPLIT_SIZES:
         raise ValueError(f"split: expected one of {', '.join(SPLIT_SIZES)}, got {split!r}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed: expected a whole number >= 0, got {seed!r}")
-    if n_images is not None and (isinstance(n_images, bool) or not isinstance(n_images, int | np.integer)):
-        raise ValueError(f"n_images: expected a whole number >= 1 or None, got {n_images!r}")
-    if n_images is not None and n_images < 1:
-        raise ValueError(f"n_images: expected at least 1, got {n_images}")
-    return _build(split, int(seed), int(n_images or SPLIT_SIZES[split]))
+    given = n_images if isinstance(n_images, Mapping) else {split: n_images}
+    for name, n in given.items():
+        check_name("n_images", name, tuple(SPLIT_SIZES))
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer)):
+            raise ValueError(f"n_images: expected a whole number >= 1, some by split, or None, got {n!r}")
+        if n is not None and n < 1:
+            raise ValueError(f"n_images: expected at least 1, got {n}")
+    return _build(split, int(seed), int(given.get(split) or SPLIT_SIZES[split]))
 
 
 @lru_cache(maxsize=6)
