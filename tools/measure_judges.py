@@ -56,8 +56,9 @@ THRESHOLD, ACCEPTED, UNLIKE = 0.25, 4, 0.5  # of TF-IDF, of a rating, of CIDEr
 DEPTHS = (1, 10, 100)
 KINDS = ("spearman", "tau-b", "tau-c")
 CAVEATS = {
-    "sentence": "all-MiniLM-L6-v2 was trained on captions of COCO and Flickr30K, of which images its card does not "
-    "say, to put captions of one image close together: it has seen this kind of sentence, if not these.",
+    "sentence": "all-MiniLM-L6-v2 was trained on captions of COCO and of Flickr30K, which extends Flickr8k, to put "
+    "captions of one image close together. Of which images, its card does not say: it has seen this kind of sentence, "
+    "and perhaps these.",
     "cxc": "Pairs belong together, or were chosen by the likeness of their images; none is random. A correlation over "
     "both kinds is mostly the difference between them, and own pairs are nearly all rated 5.",
     "eccv": "People saw the first 25 of five retrieval models and the pairs of CxC, for a part of the queries. A pair "
@@ -156,14 +157,13 @@ def read_flickr8k(folder: Path, corpus: CaptionCorpus) -> dict[str, Rated]:
         numbers = table.apply(pd.to_numeric, errors="coerce").dropna().to_numpy(np.float64)  # broken lines left out
         second, first = numbers[:, :2].T.astype(np.int64)
         own = corpus.image_of_caption[first] == second
-        ratings, kept = numbers[:, 2:], slice(None)
-        if name == "crowd":
-            ratings = ratings[:, 1] / ratings[:, 1:].sum(axis=1)
+        ratings, units = numbers[:, 2:], np.stack([corpus.image_of_caption[first], second], axis=1)
+        if name == "expert":
+            parts = {"all": np.ones((~own).sum(), bool)}
+            rated[name] = Rated(first[~own], second[~own], units[~own], ratings[~own], parts)
         else:
-            kept = ~own
-        units = np.stack([corpus.image_of_caption[first], second], axis=1)
-        parts = {"all": np.ones(len(first), bool)[kept], "foreign": ~own[kept]}
-        rated[name] = Rated(first[kept], second[kept], units[kept], ratings[kept], parts)
+            parts = {"all": np.ones(len(own), bool), "foreign": ~own}
+            rated[name] = Rated(first, second, units, ratings[:, 1] / ratings[:, 1:].sum(axis=1), parts)
     return rated
 
 
@@ -548,8 +548,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="About half an hour on one core: METEOR's program takes most of it. What was finished before an "
-        "interruption is kept in runs/measure-judges.",
+        epilog="About a quarter of an hour on one core. Relevances of rated pairs that were finished before an "
+        "interruption are kept in runs/measure-judges.",
     )
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("DAA_DATA"), help="the folder above; DAA_DATA by default"
