@@ -43,7 +43,7 @@ def small():
     rng = np.random.default_rng(0)
     words = np.array(["dog", "cat", "red", "runs", "on", "beach", "ball"])
     image_of_caption = rng.permutation(np.repeat(np.arange(9), 2 + np.arange(9) % 3))
-    captions = [" ".join(rng.choice(words, 4)) for _ in image_of_caption]
+    captions = [" ".join(rng.choice(words, 3 + k % 4)) for k in range(len(image_of_caption))]
     return CaptionCorpus(captions, image_of_caption)
 
 
