@@ -215,8 +215,7 @@ def read_corpus(asked: Asked) -> CaptionCorpus:
         return load_corpus(asked.corpus or "coco-5k", split=asked.split, root=asked.root)
     except FileNotFoundError as error:
         if asked.corpus in (None, "coco-5k"):
-            fetch = "`daa data coco-5k --to FOLDER` and DAA_DATA=FOLDER get it"
-            raise FileNotFoundError(f"{error}; {fetch}, and --caption-file takes your own captions") from None
+            raise FileNotFoundError(f"{error}; or --caption-file takes your own captions") from None
         raise
 
 

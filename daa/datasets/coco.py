@@ -20,9 +20,6 @@ from daa.datasets.coco_annotations import (
     eccv_caption_truth,
     instance_labels,
 )
-from daa.datasets.sources import SOURCES
-
-KARPATHY_URL = SOURCES["caption_datasets.zip"].url
 
 
 def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
@@ -40,13 +37,11 @@ def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
         ValueError: if the files are not this split in this order.
     """
     files = ("captions.txt", "image_ids.txt", "caption_ids.txt")
-    folder = data_root(root, "coco-5k", f"{', '.join(files)} (see {KARPATHY_URL})", inside=False) / "coco-5k"
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder / missing[0]}: no such file; coco-5k needs {', '.join(files)} in that folder, one line a caption "
-            f"of Karpathy's 5K test split (captions: dataset_coco.json in {KARPATHY_URL})"
-        )
+    contents, command = ", ".join(files), "daa data coco-5k --to"
+    folder = data_root(root, "coco-5k", f"{contents} (`{command} FOLDER` gets them)", inside=False) / "coco-5k"
+    for name in files:
+        lines = f"coco-5k needs {contents} in that folder, one line a caption of Karpathy's 5K test split"
+        first_file(folder, (name,), f"{lines}; `{command} {folder.parent}` gets them")
     corpus = read_caption_files(*(folder / name for name in files), name="coco-5k")
     _check_coco_test_ids(corpus, folder / "caption_ids.txt")
     return CaptionCorpus(
