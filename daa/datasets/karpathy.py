@@ -13,7 +13,7 @@ import numpy as np
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
-from daa.datasets.coco_annotations import coco_test_caption_ids, eccv_caption_truth, instance_labels
+from daa.datasets.coco import coco_test_caption_ids, eccv_caption_truth, instance_labels
 from daa.datasets.manifest import read_manifest
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}

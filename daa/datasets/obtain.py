@@ -12,7 +12,7 @@ import numpy as np
 
 from daa.datasets.base import Split
 from daa.datasets.caption_files import read_lines
-from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.coco import coco_test_caption_ids, coco_test_image_ids
 from daa.datasets.download import SOURCES, Transfer
 from daa.datasets.flickr8k import CROWD, EXPERTS, LISTS, TOKENS, read_flickr8k
 from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_files, read_karpathy
