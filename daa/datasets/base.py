@@ -189,6 +189,13 @@ def data_root(root: str | PathLike[str] | None, name: str, contents: str, inside
     return Path(data, name) if inside else Path(data)
 
 
+def check_counts(**options: int | None) -> None:
+    """Raises ValueError for an option, by its name, that is neither None nor a number from 1."""
+    for option, value in options.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{option}: expected None or a number from 1, got {value}")
+
+
 def first_file(folder: Path, places: Iterable[str], mend: str) -> Path:
     """The first of some places (relative to the folder) that is a file.
 

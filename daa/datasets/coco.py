@@ -16,7 +16,7 @@ from jaxtyping import Bool
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
+from daa.datasets.base import ImageFiles, Split, check_counts, data_root, first_file, image_paths
 from daa.datasets.caption_files import read_caption_files
 
 
@@ -107,8 +107,7 @@ def read_coco(
         FileNotFoundError: naming the annotation file or the first image that is missing.
         ValueError: if an annotation file is not one.
     """
-    if captions_per_image is not None and captions_per_image < 1:
-        raise ValueError(f"captions_per_image: expected None or a number from 1, got {captions_per_image}")
+    check_counts(captions_per_image=captions_per_image)
     folder = data_root(root, "coco", "annotations/ and the image folders")
     captions = _read_captions(_annotations(folder, f"captions_{split}.json"))
     instances = _annotations(folder, f"instances_{split}.json")
