@@ -9,12 +9,13 @@ from os import PathLike
 from typing import Any
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset, Split
+from daa.datasets.base import ImageTextDataset
 from daa.datasets.coco import coco_5k_corpus, read_coco
 from daa.datasets.cub import read_cub
 from daa.datasets.flickr8k import read_flickr8k
 from daa.datasets.karpathy import SPLITS, read_karpathy
 from daa.datasets.precomputed import read_precomputed
+from daa.datasets.reading import Split
 from daa.datasets.scenes import scenes_corpus, scenes_dataset
 from daa.names import CORPORA, check_name
 

@@ -16,8 +16,7 @@ from jaxtyping import Bool
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageFiles, Split, check_counts, data_root, first_file, image_paths
-from daa.datasets.caption_files import read_caption_files
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths, read_caption_files
 
 
 def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:

@@ -9,8 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageFiles, Split, data_root, first_file
-from daa.datasets.caption_files import read_lines
+from daa.datasets.reading import ImageFiles, Split, data_root, first_file, read_lines
 from daa.names import check_name
 
 CLASS_FILES = {"train": "trainvalclasses.txt", "val": "trainvalclasses.txt", "test": "testclasses.txt"}

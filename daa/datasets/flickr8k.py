@@ -12,9 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageFiles, Split, check_counts, data_root, first_file, image_paths
-from daa.datasets.caption_files import read_lines
 from daa.datasets.karpathy import IMAGE_FOLDERS, SPLIT_SIZES, read_karpathy
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths, read_lines
 from daa.names import check_name
 
 TOKENS, CROWD, EXPERTS = "Flickr8k.token.txt", "CrowdFlowerAnnotations.txt", "ExpertAnnotations.txt"

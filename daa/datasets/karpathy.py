@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageFiles, Split, check_counts, data_root, first_file, image_paths
 from daa.datasets.coco import coco_test_caption_ids, eccv_caption_truth, instance_labels
 from daa.datasets.manifest import read_manifest
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths
 from daa.names import check_name
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}

@@ -10,12 +10,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from daa.datasets.base import Split
-from daa.datasets.caption_files import read_lines
 from daa.datasets.coco import coco_test_caption_ids, coco_test_image_ids
 from daa.datasets.download import SOURCES, Transfer
 from daa.datasets.flickr8k import CROWD, EXPERTS, LISTS, TOKENS, read_flickr8k
 from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_files, read_karpathy
+from daa.datasets.reading import Split, read_lines
 from daa.files import atomic_write, require_space
 from daa.names import check_name
 

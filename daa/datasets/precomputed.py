@@ -12,9 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import Split, check_counts, data_root
-from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
 from daa.datasets.feature_cache import truths_path, with_truths, write_features
+from daa.datasets.reading import Split, check_counts, data_root, read_caption_files, read_ids, read_lines
 
 _KAGGLE = "SCAN's features: https://www.kaggle.com/datasets/kuanghueilee/scan-features"
 N_COMPARED = 32

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from daa.datasets import download, load_corpus, load_dataset, resume
-from daa.datasets.base import ImageFiles
 from daa.datasets.download import Transfer
 from daa.datasets.manifest import verify
 from daa.datasets.obtain import (
@@ -28,6 +27,7 @@ from daa.datasets.obtain import (
     obtain_flickr8k,
     obtain_flickr30k,
 )
+from daa.datasets.reading import ImageFiles
 from daa.datasets.resume import DownloadError
 from daa.files import NoSpaceError
 from daa.reproduce.needs import obtain
