@@ -9,10 +9,17 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from rich.filesize import decimal
+
+
+class NoSpaceError(OSError):
+    """The disk is full, or would be."""
 
 
 @contextmanager
@@ -90,6 +97,61 @@ def check_writable(argument: str, path: str | os.PathLike, folder: bool = False)
         raise ValueError(f"{argument}: expected a place to write {target}, but {there} is a file, not a folder")
     if not os.access(there.parent if there.is_file() else there, os.W_OK):
         raise ValueError(f"{argument}: expected a place to write {target}, but {there} may not be written to")
+
+
+def require_space(folder: str | os.PathLike[str], n_bytes: int, what: str) -> None:
+    """Refuse to begin what the disk cannot hold; the folder need not exist yet.
+
+    Raises:
+        NoSpaceError: saying how much is needed and how much is free.
+    """
+    there = next(one for one in (Path(folder), *Path(folder).absolute().parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    if n_bytes > free:
+        raise NoSpaceError(
+            f"{folder}: {what} needs {decimal(n_bytes)} more, but {decimal(free)} are free on that disk; "
+            f"make room or choose another folder"
+        )
+
+
+@contextmanager
+def locked(path: Path, stop: threading.Event, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """What the lock `path` stands for, for this process alone: a second one waits until the first is done.
+
+    Args:
+        path: a file of its own, removed again.
+        stop: when set, by another thread, ends the waiting with KeyboardInterrupt.
+        waiting: called once if there is another process to wait for.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not on this system
+        yield
+        return
+    told = False
+    while True:
+        with open(path, "ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not told:
+                    waiting()
+                    told = True
+                if stop.wait(0.1):
+                    raise KeyboardInterrupt from None
+                continue
+            except OSError:  # a file system without locks, as those of clusters may be
+                pass
+            try:
+                if not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                    continue
+            except FileNotFoundError:  # removed while this process waited for it
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

@@ -19,7 +19,7 @@ HIT_POLICIES = ("expected", "optimistic", "pessimistic", "ordinal")
 RELEVANCE_FORMS = ("raw", "centred", "doubly_ranked")
 """What of a relevance DAA ranks, see `daa.losses.daa_loss`."""
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-erase", "erase")
-"""Random views of training pictures, see `daa.datasets.transforms`."""
+"""Random views of training pictures, see `daa.datasets.base`."""
 CONTRASTIVE_LOSSES = {
     "soft-contrastive": "daa.losses.pairs:SoftContrastiveLoss",
     "closed-form": "daa.losses.pairs:ClosedFormContrastiveLoss",

@@ -16,7 +16,7 @@ from daa.cli.console import Command, takes
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from daa.datasets.transfer import Transfer
+    from daa.datasets.download import Transfer
 
 HELP = """Download a data set, or check one that is there.
 
@@ -238,8 +238,8 @@ def features(
 
 def _run(get: Callable[[Transfer], list[str] | None], name: str, asked: Fetch, workers: int = 2) -> None:
     """Get a data set and say what is there, or only check it; `name` is the command's, with what it asks for."""
-    from daa.datasets.folder import verify
-    from daa.datasets.transfer import Transfer
+    from daa.datasets.download import Transfer
+    from daa.datasets.manifest import verify
     from daa.files import check_writable
 
     check_writable("--to", asked.to, folder=True)
@@ -248,8 +248,7 @@ def _run(get: Callable[[Transfer], list[str] | None], name: str, asked: Fetch, w
     transfer = Transfer(asked.to, workers, asked.timeout, asked.mirror, asked.quiet)
     if asked.verify:
         with transfer.bars:
-            task = transfer.bars.add_task("checksums", total=None, state="")
-            line = verify(asked.to, command, lambda done, n: transfer.bars.update(task, completed=done, total=n))
+            line = verify(asked.to, command, transfer.track("checksums"))
         console.print(line)
         return
     to_do = get(transfer) or []

@@ -207,7 +207,7 @@ def system_names(asked: Asked) -> list[str]:
 def read_corpus(asked: Asked) -> CaptionCorpus:
     """A corpus by its name, or the caller's own captions."""
     from daa.datasets import load_corpus
-    from daa.datasets.caption_files import read_caption_files
+    from daa.datasets.reading import read_caption_files
 
     if asked.caption_file is not None:
         return read_caption_files(asked.caption_file, asked.image_ids, captions_per_image=asked.captions_per_image)
@@ -215,8 +215,7 @@ def read_corpus(asked: Asked) -> CaptionCorpus:
         return load_corpus(asked.corpus or "coco-5k", split=asked.split, root=asked.root)
     except FileNotFoundError as error:
         if asked.corpus in (None, "coco-5k"):
-            fetch = "`daa data coco-5k --to FOLDER` and DAA_DATA=FOLDER get it"
-            raise FileNotFoundError(f"{error}; {fetch}, and --caption-file takes your own captions") from None
+            raise FileNotFoundError(f"{error}; or --caption-file takes your own captions") from None
         raise
 
 

@@ -9,16 +9,24 @@ from os import PathLike
 from typing import Any
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset, Split
+from daa.datasets.base import ImageTextDataset
 from daa.datasets.coco import coco_5k_corpus, read_coco
 from daa.datasets.cub import read_cub
 from daa.datasets.flickr8k import read_flickr8k
 from daa.datasets.karpathy import SPLITS, read_karpathy
 from daa.datasets.precomputed import read_precomputed
+from daa.datasets.reading import Split
 from daa.datasets.scenes import scenes_corpus, scenes_dataset
 from daa.names import CORPORA, check_name
 
 DATASETS = tuple(name for name in CORPORA if name != "coco-5k")
+READERS: dict[str, Callable[..., Split]] = {
+    "coco": partial(read_karpathy, "coco"),  # or `read_coco`, by the split
+    "flickr30k": partial(read_karpathy, "flickr30k"),
+    "flickr8k": read_flickr8k,
+    "cub": read_cub,
+    "precomputed": read_precomputed,
+}
 VIEWS = ("image_size", "transform", "augment", "resize")  # options of `ImageTextDataset`
 
 
@@ -88,15 +96,9 @@ def load_dataset(
 def _read(
     name: str, split: str | None, root: str | PathLike[str] | None, others: Sequence[str], options: dict[str, Any]
 ) -> Split:
-    if name == "cub":
-        return _call(read_cub, name, others, split=split or "test", root=root, **options)
-    if name == "flickr8k":
-        return _call(read_flickr8k, name, others, split=split or "test", root=root, **options)
-    if name == "precomputed":
-        return _call(read_precomputed, name, others, split=split or "test", root=root, **options)
-    if name == "flickr30k" or split in SPLITS:
-        return _call(partial(read_karpathy, name), name, others, split=split or "test", root=root, **options)
-    return _call(read_coco, name, others, split=split or "val2017", root=root, **options)
+    read = read_coco if name == "coco" and split not in SPLITS else READERS[name]
+    split = split or ("val2017" if name == "coco" else "test")
+    return _call(read, name, others, split=split, root=root, **options)
 
 
 def _call(read: Callable[..., Any], name: str, others: Sequence[str], **options: Any) -> Any:

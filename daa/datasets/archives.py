@@ -9,13 +9,15 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from daa.datasets.folder import require_space
+from daa.files import require_space
+
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError)
 
 
 class _Member(NamedTuple):
@@ -28,7 +30,7 @@ def unpack(
     archive: str | os.PathLike[str],
     folder: str | os.PathLike[str],
     keep: Callable[[str], str | None] = lambda name: name,
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    track: Callable[[Sequence[Any]], Iterable[Any]] = lambda members: members,
 ) -> None:
     """Unpack the files of a .zip or .tar(.gz), each aside and then renamed; one that is there whole is left alone.
 
@@ -39,42 +41,30 @@ def unpack(
         archive: the file.
         folder: where to.
         keep: from a member's name to the path it gets in the folder, or None to leave it out.
-        progress: called with the files that are done and the files in all.
+        track: gives what is to be unpacked one by one, as it was given; a progress bar.
 
     Raises:
         ValueError: if the archive is broken or unsafe.
-        DownloadError: if the disk has no room for it.
+        NoSpaceError: if the disk has no room for it.
     """
     archive, folder = Path(archive), Path(folder)
     try:
         with _opened(archive) as members:
             wanted = [(_safe(archive, folder, path), member) for member in members if (path := keep(member.name))]
-            missing = [(path, member) for path, member in wanted if not _is_whole(path, member)]
+            missing = [(path, one) for path, one in wanted if not path.is_file() or path.stat().st_size != one.size]
             require_space(folder, sum(member.size for _, member in missing), f"what is in {archive.name}")
-            done = len(wanted) - len(missing)
-            progress(done, len(wanted))
-            for place, member in missing:
-                _write(place, member)
-                done += 1
-                progress(done, len(wanted))
-    except (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError) as error:
+            for path, member in track(missing):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                aside = path.with_name(f"{path.name}.part")
+                try:
+                    with member.open() as source, open(aside, "wb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
+                    aside.replace(path)
+                finally:
+                    aside.unlink(missing_ok=True)
+    except BROKEN as error:
         reason = str(error).partition(":\n")[0]
         raise ValueError(f"{archive}: the archive is broken ({reason}); download it again") from None
-
-
-def _is_whole(path: Path, member: _Member) -> bool:
-    return path.is_file() and path.stat().st_size == member.size
-
-
-def _write(path: Path, member: _Member) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    try:
-        with member.open() as source, open(aside, "wb") as target:  # type: ignore[union-attr]  # a regular file
-            shutil.copyfileobj(source, target, 1 << 20)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _safe(archive: Path, folder: Path, name: str) -> Path:
@@ -92,26 +82,23 @@ def _safe(archive: Path, folder: Path, name: str) -> Path:
 def _opened(archive: Path) -> Iterator[list[_Member]]:
     """The regular files of an archive; what is neither file nor folder is refused."""
     special = "{}: refused: {!r} in it is a device or a link to outside; nothing was unpacked".format
-    members = []
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
+                _safe(archive, archive.parent, info.filename)
                 if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                     raise ValueError(special(archive, info.filename))
-                _safe(archive, archive.parent, info.filename)
-                if not info.is_dir():
-                    members.append(_Member(info.filename, info.file_size, partial(zipped.open, info)))
-            yield members
+            files = [info for info in zipped.infolist() if not info.is_dir()]
+            yield [_Member(info.filename, info.file_size, partial(zipped.open, info)) for info in files]
         return
     with tarfile.open(archive) as tarred:
-        for item in tarred.getmembers():
+        for item in tarred:
             _safe(archive, archive.parent, item.name)
             try:
                 tarfile.data_filter(item, str(archive.parent))
             except tarfile.FilterError:
                 raise ValueError(special(archive, item.name)) from None
-            if item.isreg():  # links that stay inside are left out
-                members.append(_Member(item.name, item.size, partial(tarred.extractfile, item)))
         while tarred.fileobj.read(1 << 20):  # type: ignore[union-attr]  # to gzip's checksum, behind the last member
             pass
-        yield members
+        regular = [item for item in tarred.getmembers() if item.isreg()]  # links that stay inside are left out
+        yield [_Member(item.name, item.size, partial(tarred.extractfile, item)) for item in regular]

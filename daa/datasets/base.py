@@ -1,13 +1,11 @@
-"""The one form in which every data set hands over its image-caption pairs, and where its files lie."""
+"""The one form in which every data set hands over its image-caption pairs: pictures as tensors, beside a corpus."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,12 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
+from torchvision.transforms import v2
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.transforms import evaluation_transform, seeded, training_transform
+from daa.names import AUGMENTATIONS
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
 class ImageTextDataset(Dataset):
@@ -33,7 +34,7 @@ class ImageTextDataset(Dataset):
         transform: from a picture to a float tensor [3, H, W]; by default resized so that the shorter side is
             `resize`, centre-cropped to a square and scaled to [0, 1].
         image_size: side of the square, in pixels, of the default transform and of the augmentation.
-        augment: the random view that `augmented` gives, by its name in `daa.datasets.transforms`; `"none"` for none.
+        augment: the random view that `augmented` gives, by its name, see `training_transform`; `"none"` for none.
         resize: the shorter side before the crop, in pixels; by default `image_size`. The papers take 256 for 224.
     """
 
@@ -146,21 +147,6 @@ def _is_bytes(image: Tensor) -> bool:
     return bool(((scaled - scaled.round()).abs() < 1e-3).all() and (image >= 0).all() and (image <= 1).all())
 
 
-@dataclass(frozen=True)
-class Split:
-    """What a reader gives: the captions of a split, and its images when they are asked for.
-
-    Args:
-        corpus: the captions and what is known to match.
-        find_images: gives `load_image` of `ImageTextDataset`; raises FileNotFoundError if images are missing.
-        transform: of `ImageTextDataset`, for what is no picture.
-    """
-
-    corpus: CaptionCorpus
-    find_images: Callable[[], Callable[[int], Any]]
-    transform: Callable[[Any], Tensor] | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """Counts only some of the images that something opens."""
@@ -172,69 +158,69 @@ class Chosen:
         return self.load_image(int(self.images[i]))
 
 
-def data_root(root: str | PathLike[str] | None, name: str, contents: str, inside: bool = True) -> Path:
-    """The folder given, or else `<name>/` under the environment variable DAA_DATA (without `inside`, that itself).
+def evaluation_transform(image_size: int = 224, resize: int | None = None) -> Callable[[Image.Image], Tensor]:
+    """Resize the shorter side, cut a square from the middle, scale to [0, 1].
 
-    Raises:
-        FileNotFoundError: if neither is known, or there is no such folder, saying what belongs there.
+    Args:
+        image_size: side of the square, in pixels.
+        resize: length of the shorter side before the cut, at least `image_size`, its default. VSE++, PVSE and PCME
+            resize to 256 for a square of 224.
+
+    Returns:
+        From an RGB picture to a float tensor [3, image_size, image_size]. Encoders normalise.
+
+    >>> evaluation_transform(32)(Image.new("RGB", (60, 40), "white")).shape
+    torch.Size([3, 32, 32])
     """
-    if root is not None:
-        return Path(root)
-    data = os.environ.get("DAA_DATA")
-    if not data:
-        raise FileNotFoundError(
-            f"root: {name} needs a folder {name}/ with {contents}; "
-            f"give root, or set the environment variable DAA_DATA to the folder that holds {name}/"
-        )
-    return Path(data, name) if inside else Path(data)
+    resize = image_size if resize is None else resize
+    if image_size < 1 or resize < image_size:
+        raise ValueError(f"resize: expected at least image_size, {image_size} pixels, got {resize}")
+    return v2.Compose([v2.ToImage(), v2.Resize(resize), v2.CenterCrop(image_size), *_to_float()])
 
 
-def first_file(folder: Path, places: Iterable[str], mend: str) -> Path:
-    """The first of some places (relative to the folder) that is a file.
+def training_transform(
+    name: str, image_size: int = 224, resize: int | None = None
+) -> Callable[[Image.Image], Tensor] | None:
+    """A random view of a picture, by name; it draws from torch's global generator.
 
-    Raises:
-        FileNotFoundError: naming the places and what mends it.
+    `"crop-flip"`: a random part of 8 % to all of the picture, stretched to the square, mirrored with probability 1/2
+    (VSE++, PVSE). `"crop-flip-erase"`: then, with probability 0.2, a random rectangle of 2 % to 33 % of it painted in
+    ImageNet's mean colour, which encoders normalise to 0 (PCME on COCO). `"erase"`: only that, on the evaluation's view
+    (PCME on CUB).
+
+    Args:
+        name: one of `AUGMENTATIONS`; `"none"` has no transform, and None is returned.
+        image_size: side of the square, in pixels.
+        resize: as for `evaluation_transform`, where it is the view that is erased from.
+
+    >>> training_transform("crop-flip", 16)(Image.new("RGB", (60, 40), "white")).shape
+    torch.Size([3, 16, 16])
     """
-    places = list(places)
-    for place in places:
-        if (folder / place).is_file():
-            return folder / place
-    others = f" (nor {', '.join(places[1:])} in that folder)" if places[1:] else ""
-    raise FileNotFoundError(f"{folder / places[0]}: no such file{others}; {mend}")
+    if name not in AUGMENTATIONS:
+        raise ValueError(f"augment: expected one of {', '.join(AUGMENTATIONS)}, got {name!r}")
+    if name == "none":
+        return None
+    view: list[Any] = [evaluation_transform(image_size, resize)]
+    if name != "erase":
+        crop = v2.RandomResizedCrop(image_size, antialias=True)
+        view = [v2.ToImage(), crop, v2.RandomHorizontalFlip(), *_to_float()]
+    if name != "crop-flip":
+        view.append(v2.RandomErasing(p=0.2, scale=(0.02, 1 / 3), ratio=(0.3, 10 / 3), value=list(IMAGENET_MEAN)))
+    return v2.Compose(view)
 
 
-@dataclass(frozen=True)
-class ImageFiles:
-    """Opens the i-th of some image files as an RGB picture."""
+def seeded(
+    transform: Callable[[Image.Image], Tensor], picture: Image.Image, i: int, seed: int
+) -> Float[Tensor, "3 height width"]:
+    """A random transform's view of picture `i`: a function of `(i, seed)` alone, whatever was drawn before.
 
-    paths: tuple[Path, ...]
-
-    def __call__(self, i: int) -> Image.Image:
-        try:
-            with Image.open(self.paths[i]) as image:
-                return image.convert("RGB")
-        except FileNotFoundError:
-            raise
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{self.paths[i]}: expected a picture, got {error}; download it again") from None
-
-
-def image_paths(folder: Path, names: Sequence[str], mend: str | None = None) -> list[Path]:
-    """The image files, all of them checked to exist by one listing of their folder.
-
-    Raises:
-        FileNotFoundError: naming the first that is missing, how many are, and what mends it.
+    The global generator is as it was afterwards. Not for threads of one process, which share that generator.
     """
-    mend = mend or "put them there, or use annotations of the images you have"
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder}: no such folder; expected the {len(names)} images that the annotations name: {mend}"
-        )
-    present = set(os.listdir(folder))
-    missing = [name for name in names if name not in present]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder / missing[0]}: no such image; {len(missing)} of the {len(names)} images that the annotations "
-            f"name are missing: {mend}"
-        )
-    return [folder / name for name in names]
+    words = np.random.SeedSequence([seed, i]).generate_state(2, np.uint64)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(words[0] >> np.uint64(1)))
+        return transform(picture)
+
+
+def _to_float() -> list[Any]:
+    return [v2.ToDtype(torch.float32, scale=True), v2.ToPureTensor()]

@@ -1,28 +1,22 @@
-"""MS-COCO: the captions of Karpathy's 5K test split with their truths, and images in the official 2017 layout."""
+"""MS-COCO: its 5K test split, what was verified to match in it, and images and labels in the official 2017 layout."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
+from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
-from daa.datasets.caption_files import read_caption_files
-from daa.datasets.coco_annotations import (
-    coco_test_caption_ids,
-    coco_test_image_ids,
-    eccv_caption_truth,
-    instance_labels,
-)
-from daa.datasets.sources import SOURCES
-
-KARPATHY_URL = SOURCES["caption_datasets.zip"].url
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths, read_caption_files
 
 
 def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
@@ -40,13 +34,11 @@ def coco_5k_corpus(root: str | PathLike[str] | None = None) -> CaptionCorpus:
         ValueError: if the files are not this split in this order.
     """
     files = ("captions.txt", "image_ids.txt", "caption_ids.txt")
-    folder = data_root(root, "coco-5k", f"{', '.join(files)} (see {KARPATHY_URL})", inside=False) / "coco-5k"
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder / missing[0]}: no such file; coco-5k needs {', '.join(files)} in that folder, one line a caption "
-            f"of Karpathy's 5K test split (captions: dataset_coco.json in {KARPATHY_URL})"
-        )
+    contents, command = ", ".join(files), "daa data coco-5k --to"
+    folder = data_root(root, "coco-5k", f"{contents} (`{command} FOLDER` gets them)", inside=False) / "coco-5k"
+    for name in files:
+        lines = f"coco-5k needs {contents} in that folder, one line a caption of Karpathy's 5K test split"
+        first_file(folder, (name,), f"{lines}; `{command} {folder.parent}` gets them")
     corpus = read_caption_files(*(folder / name for name in files), name="coco-5k")
     _check_coco_test_ids(corpus, folder / "caption_ids.txt")
     return CaptionCorpus(
@@ -114,8 +106,7 @@ def read_coco(
         FileNotFoundError: naming the annotation file or the first image that is missing.
         ValueError: if an annotation file is not one.
     """
-    if captions_per_image is not None and captions_per_image < 1:
-        raise ValueError(f"captions_per_image: expected None or a number from 1, got {captions_per_image}")
+    check_counts(captions_per_image=captions_per_image)
     folder = data_root(root, "coco", "annotations/ and the image folders")
     captions = _read_captions(_annotations(folder, f"captions_{split}.json"))
     instances = _annotations(folder, f"instances_{split}.json")
@@ -165,3 +156,111 @@ def _read_captions(path: Path) -> Any:
     if not coco.anns:
         raise ValueError(f"{path}: expected COCO's captions JSON with annotations, got none; download the file again")
     return coco
+
+
+def coco_test_caption_ids() -> np.ndarray:
+    """The 25,000 caption identifiers of the COCO 5K test split, in the order that every paper's folds are cut from."""
+    return np.load(_eccv_caption_file("coco_test_ids.npy"))
+
+
+def coco_test_image_ids() -> list[int]:
+    """The image of each of these captions.
+
+    >>> coco_test_image_ids()[0], coco_test_image_ids()[5]
+    (391895, 60623)
+    """
+    image_of = _eccv_caption_json("original_caption_to_image.json")
+    return [image_of[str(caption)][0] for caption in coco_test_caption_ids().tolist()]
+
+
+def eccv_caption_truth(corpus: CaptionCorpus, truth: str) -> Truth:
+    """The positives that the package `eccv_caption` ships, on the images and captions of a corpus with COCO's ids.
+
+    Positives outside the corpus cannot be retrieved, but count among a query's R as they do in `eccv_caption`
+    (two image queries of ECCV Caption have one each): they are in `Truth.outside`.
+
+    Args:
+        truth: `"eccv"`, `"cxc"` or `"original"`.
+    """
+    row = {identifier: i for i, identifier in enumerate(corpus.image_ids.tolist())}
+    column = {identifier: c for c, identifier in enumerate(corpus.caption_ids.tolist())}
+    by_image = _eccv_caption_json(f"{truth}_image_to_caption.json")
+    by_caption = _eccv_caption_json(f"{truth}_caption_to_image.json")
+    i2t, outside_i2t = _positives(by_image, row, column)
+    t2i, outside_t2i = _positives(by_caption, column, row)
+    return Truth(i2t, sparse.csr_array(t2i.T), outside={"i2t": outside_i2t, "t2i": outside_t2i})
+
+
+def _positives(
+    positives: Mapping[str, list[int]], queries: Mapping[int, int], candidates: Mapping[int, int]
+) -> tuple[sparse.csr_array, np.ndarray]:
+    """Boolean [queries, candidates] and, per query, the number of positives that are not among the candidates."""
+    rows, columns = [], []
+    outside = np.zeros(len(queries), dtype=np.int64)
+    for identifier, matches in positives.items():
+        query = queries.get(int(identifier))
+        if query is None:
+            continue
+        found = [candidates[match] for match in {int(m) for m in matches} if match in candidates]
+        outside[query] = len(set(matches)) - len(found)
+        rows += [query] * len(found)
+        columns += found
+    shape = (len(queries), len(candidates))
+    return sparse.csr_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=shape), outside
+
+
+def _eccv_caption_json(name: str) -> dict[str, list[int]]:
+    return json.loads(_eccv_caption_file(name).read_text())
+
+
+def _eccv_caption_file(name: str) -> Path:
+    spec = find_spec("eccv_caption")  # found without importing it, which warns where ujson is missing
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("eccv_caption: this package ships the ECCV and CxC truths; pip install eccv-caption")
+    return Path(spec.submodule_search_locations[0]) / "data" / name
+
+
+def instance_labels(
+    paths: Sequence[Path], image_ids: Sequence[int]
+) -> tuple[Bool[np.ndarray, "images categories"] | None, list[str]]:
+    """The categories of each image's instances (crowds included), from COCO's instance files.
+
+    Images without instances keep a row of zeros.
+
+    Args:
+        paths: `instances_*.json`, all of one set of categories; none gives None.
+        image_ids: COCO's identifiers, in the order of the rows.
+
+    Returns:
+        the labels, and the names of the categories in ascending order of their ids (80 in COCO).
+
+    Raises:
+        ValueError: naming the file that is not one.
+    """
+    if not paths:
+        return None, []
+    row = {image: i for i, image in enumerate(image_ids)}
+    names: dict[int, str] = {}
+    seen: list[tuple[int, int]] = []
+    for path in paths:
+        try:
+            content = json.loads(path.read_bytes(), object_hook=_without_outlines)
+            names |= {category["id"]: category["name"] for category in content["categories"]}
+            for annotation in content["annotations"]:
+                if annotation["image_id"] in row:
+                    seen.append((row[annotation["image_id"]], annotation["category_id"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: expected COCO's instance JSON, got {error!r}; download the file again") from None
+    column = {category: k for k, category in enumerate(sorted(names))}
+    unknown = {category for _, category in seen} - set(column)
+    if unknown:
+        raise ValueError(f"{paths[0]}: expected categories {sorted(column)}, got {sorted(unknown)[0]}")
+    labels = np.zeros((len(row), len(column)), dtype=bool)
+    labels[[i for i, _ in seen], [column[category] for _, category in seen]] = True
+    return labels, [names[category] for category in sorted(names)]
+
+
+def _without_outlines(record: dict[str, Any]) -> dict[str, Any]:
+    record.pop("segmentation", None)  # nine tenths of the memory
+    record.pop("bbox", None)
+    return record

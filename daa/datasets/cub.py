@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageFiles, Split, data_root, first_file
-from daa.datasets.caption_files import read_lines
+from daa.datasets.reading import ImageFiles, Split, data_root, first_file, read_lines
+from daa.names import check_name
 
 CLASS_FILES = {"train": "trainvalclasses.txt", "val": "trainvalclasses.txt", "test": "testclasses.txt"}
 SEEN_FILE = "seen_test_images.txt"
@@ -83,8 +83,7 @@ def _caption_folder(folder: Path) -> Path:
 
 def _images(split: str, folder: Path, texts: Path) -> list[str]:
     """`<class>/<image>` of a split, sorted."""
-    if split not in SPLIT_SIZES:
-        raise ValueError(f"split: expected one of {', '.join(SPLIT_SIZES)}, got {split!r}")
+    check_name("split", split, SPLIT_SIZES)
     lists = {name: first_file(folder, (name, f"splits/{name}"), _MEND) for name in (CLASS_FILES[split], SEEN_FILE)}
     classes = sorted(read_lines(lists[CLASS_FILES[split]], "a class"))
     seen = {line.removesuffix(".jpg") for line in read_lines(lists[SEEN_FILE], "an image")}

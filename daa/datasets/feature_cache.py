@@ -16,8 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.folder import require_space
-from daa.files import atomic_write, write_json
+from daa.files import atomic_write, require_space, write_json
 
 SAVE_EVERY, SAVE_IMAGES = 64_000_000, 256  # bytes and images, whichever come first: what an interruption can cost
 _SIDES = ("i2t", "t2i", "judged")

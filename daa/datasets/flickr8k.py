@@ -12,9 +12,9 @@ import numpy as np
 from scipy import sparse
 
 from daa.corpus import CaptionCorpus, Truth
-from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
-from daa.datasets.caption_files import read_lines
 from daa.datasets.karpathy import IMAGE_FOLDERS, SPLIT_SIZES, read_karpathy
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths, read_lines
+from daa.names import check_name
 
 TOKENS, CROWD, EXPERTS = "Flickr8k.token.txt", "CrowdFlowerAnnotations.txt", "ExpertAnnotations.txt"
 LISTS = {name: f"Flickr_8k.{part}Images.txt" for name, part in (("train", "train"), ("val", "dev"), ("test", "test"))}
@@ -54,10 +54,8 @@ def read_flickr8k(split: str = "test", root: str | PathLike[str] | None = None, 
     Source: Hodosh, Young and Hockenmaier, JAIR 47 (2013).
     """
     split = "val" if split == "dev" else split
-    if split not in LISTS:
-        raise ValueError(f"split: expected one of {', '.join(LISTS)}, got {split!r}")
-    if n_images is not None and n_images < 1:
-        raise ValueError(f"n_images: expected None or a number from 1, got {n_images}")
+    check_name("split", split, LISTS)
+    check_counts(n_images=n_images)
     folder = data_root(root, "flickr8k", "Flickr8k_text/ and, for more than captions, Flicker8k_Dataset/")
     texts = [folder / place for place in TEXT_FOLDERS if (folder / place / TOKENS).is_file()]
     if not texts and any((folder / place / "dataset_flickr8k.json").is_file() for place in JSON_FOLDERS):

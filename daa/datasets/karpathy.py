@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageFiles, Split, data_root, first_file, image_paths
-from daa.datasets.coco_annotations import coco_test_caption_ids, eccv_caption_truth, instance_labels
-from daa.datasets.folder import read_manifest
+from daa.datasets.coco import coco_test_caption_ids, eccv_caption_truth, instance_labels
+from daa.datasets.manifest import read_manifest
+from daa.datasets.reading import ImageFiles, Split, check_counts, data_root, first_file, image_paths
+from daa.names import check_name
 
 SPLITS = {"train": ("train", "restval"), "val": ("val",), "test": ("test",)}
 SPLIT_SIZES = {
@@ -62,9 +63,7 @@ def read_karpathy(
         ValueError: if the file is not Karpathy's, or its split has not the published size.
     """
     folder = data_root(root, name, f"dataset_{name}.json and, for more than captions, the images")
-    for option, value in (("n_images", n_images), ("captions_per_image", captions_per_image)):
-        if value is not None and value < 1:
-            raise ValueError(f"{option}: expected None or a number from 1, got {value}")
+    check_counts(n_images=n_images, captions_per_image=captions_per_image)
     manifest = read_manifest(folder)
     subset = manifest["subsets"].get(split) if manifest else None
     records = _records(name, split, _json_path(name, folder), subset)[:n_images]
@@ -114,8 +113,7 @@ def _command(name: str) -> str:
 
 def _records(name: str, split: str, path: Path, subset: list[str] | None) -> list[_Record]:
     """The images of a split, or of the part of it that was downloaded, in the split's order."""
-    if split not in SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    check_name("split", split, SPLITS)
     try:
         content = json.loads(path.read_bytes(), object_hook=_without_tokens)["images"]
         records = [_record(name, image) for image in content if image["split"] in SPLITS[split]]

@@ -1,24 +1,42 @@
-"""What `daa data NAME` obtains: annotations once, then just the images that are asked for; nothing is got twice."""
+"""What `daa data NAME` obtains, and from where: annotations once, then just what is asked for; nothing is got twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from daa.datasets.caption_files import read_lines
-from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.coco import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.download import SOURCES, Transfer
 from daa.datasets.flickr8k import CROWD, EXPERTS, LISTS, TOKENS, read_flickr8k
-from daa.datasets.folder import require_space
 from daa.datasets.karpathy import SPLIT_SIZES, SPLITS, karpathy_files, read_karpathy
-from daa.datasets.sources import BY_HAND, MEAN_COCO_IMAGE, MEAN_PART_OF_DISK, SOURCES
-from daa.datasets.transfer import Transfer
-from daa.files import atomic_write
+from daa.datasets.reading import Split, read_lines
+from daa.files import atomic_write, require_space
+from daa.names import check_name
 
-INSTANCES = ("instances_train2014.json", "instances_val2014.json")
-_ON_DISK = MEAN_COCO_IMAGE + MEAN_PART_OF_DISK
+COCO_IMAGES = "http://images.cocodataset.org"
+IMAGE_ON_DISK = 163_000 + 4_096  # bytes, the mean of COCO, (13,510,573,713 + 6,645,013,297) / 123,287, and its block
+
+
+BY_HAND = {
+    "flickr30k": (
+        "the images: fill in the form at https://shannon.cs.illinois.edu/DenotationGraph/ and unpack "
+        "flickr30k-images.tar.gz to {folder}/flickr30k-images/",
+    ),
+    "cub": (
+        "the captions: from the link `birds` in the README of https://github.com/reedscot/cvpr2016, unpacked so that "
+        "there is {folder}/text_c10/001.Black_footed_Albatross/",
+        "the split of Xian et al.: trainvalclasses.txt, testclasses.txt and seen_test_images.txt, from "
+        "https://github.com/naver-ai/pcme (datasets/annotations/cub/), to {folder}/splits/",
+    ),
+}
+
+_INSTANCES = ("instances_train2014.json", "instances_val2014.json")
+_ANNOTATIONS = dict.fromkeys(("dataset_coco.json", *_INSTANCES), "annotations")
 
 
 def obtain_coco(
@@ -41,22 +59,24 @@ def obtain_coco(
     if subset is not None and subset < 1:
         raise ValueError(f"subset: expected at least 1 image, got {subset}")
     for split in splits:
-        if split not in SPLITS:
-            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    folder, splits = transfer.folder, tuple(splits or SPLITS)
+        check_name("split", split, SPLITS)
+    folder, splits = transfer.folder, tuple(splits or SPLITS) if images else ()
     whole = subset is None and "train" in splits
-    annotations = [f"annotations/{name}" for name in ("dataset_coco.json", *INSTANCES)]
+    annotations = [f"annotations/{name}" for name in _ANNOTATIONS]
     with transfer.alone() as before:
-        needed = _missing_annotations(folder, instances or any(name in before["files"] for name in annotations[1:]))
-        space = sum(transfer.space(name) for name in needed)
-        space += _space_for_images(transfer, splits, subset, whole) if images else 0
+        places = (folder / "annotations", folder, folder / "karpathy")
+        needed = [] if any((place / "dataset_coco.json").is_file() for place in places) else ["caption_datasets.zip"]
+        if instances or any(name in before["files"] for name in annotations[1:]):
+            labels = all((folder / "annotations" / name).is_file() for name in _INSTANCES)
+            needed += [] if labels else ["annotations_trainval2014.zip"]
+        space = sum(map(transfer.space, needed)) + _space_for_images(transfer, splits, subset, whole)
         require_space(folder, space, "this download")
         for name in needed:
-            transfer.source(name, _into("annotations", "dataset_coco.json", *INSTANCES))
+            transfer.unpacked(name, _into(_ANNOTATIONS))
         subsets = dict(before["subsets"])
         gone = {name for name in before["files"] if not (folder / name).is_file()}
         names = [name for name in gone if name.endswith(".jpg")]
-        for split in splits if images else ():
+        for split in splits:
             files = karpathy_files("coco", split, folder)
             chosen = files if subset is None else choose(files, subset, split)
             if len(chosen) == len(files):
@@ -81,21 +101,13 @@ def choose(files: Sequence[str], n: int, split: str) -> list[str]:
     return [files[i] for i in sorted(np.random.default_rng(0).permutation(len(files))[:n])]
 
 
-def _missing_annotations(folder: Path, instances: bool) -> list[str]:
-    """The archives that are needed for what is not there yet."""
-    annotations = folder / "annotations"
-    captions = any((place / "dataset_coco.json").is_file() for place in (annotations, folder, folder / "karpathy"))
-    labels = not instances or all((annotations / name).is_file() for name in INSTANCES)
-    return ["caption_datasets.zip"] * (not captions) + ["annotations_trainval2014.zip"] * (not labels)
-
-
 def _space_for_images(transfer: Transfer, splits: Sequence[str], subset: int | None, whole: bool) -> int:
     """An estimate, before the annotations that would say it exactly."""
     n = sum(min(subset or size, size) for size in (SPLIT_SIZES["coco"][split] for split in splits))
     missing = max(0, n - sum(1 for _ in transfer.folder.glob("*2014/*.jpg")))
     archive = "train2014.zip"
     larger = transfer.space(archive) - SOURCES[archive].unpacked if whole and missing > n / 2 else 0
-    return missing * _ON_DISK + larger
+    return missing * IMAGE_ON_DISK + larger
 
 
 def _obtain_images(transfer: Transfer, names: Sequence[str], whole: bool) -> None:
@@ -104,14 +116,11 @@ def _obtain_images(transfer: Transfer, names: Sequence[str], whole: bool) -> Non
     for part in sorted({name.split("/")[0] for name in names}) if whole else ():
         needed = [folder / name for name in names if name.startswith(f"{part}/")]
         n_missing = sum(not path.is_file() for path in needed)
-        archive = folder / f"{part}.zip"
-        begun = archive.exists() or archive.with_name(f"{archive.name}.part").exists()
+        begun = (folder / f"{part}.zip").exists() or (folder / f"{part}.zip.part").exists()
         if n_missing and (begun or n_missing > len(needed) / 2):
-            transfer.source(archive.name, partial(_of_part, part))
+            transfer.unpacked(f"{part}.zip", _into({"*.jpg": part}))
     todo = [name for name in names if not (folder / name).is_file()] if whole else names
-    n_missing = sum(not (folder / name).is_file() for name in todo)
-    require_space(folder, n_missing * _ON_DISK, f"{n_missing:,} images of about {MEAN_COCO_IMAGE // 1000} kB")
-    transfer.images(todo)  # of a subset, those that are there are looked at
+    transfer.pictures(COCO_IMAGES, todo)  # of a subset, those that are there are looked at
 
 
 def obtain_flickr30k(transfer: Transfer) -> list[str]:
@@ -120,19 +129,14 @@ def obtain_flickr30k(transfer: Transfer) -> list[str]:
     Returns:
         what is still to be done by hand.
     """
-    folder, captions = transfer.folder, "dataset_flickr30k.json"
     with transfer.alone():
-        _obtain(transfer, "caption_datasets.zip", _into("", captions), captions)
-        images: list[str] = []
-        to_do: list[str] = []
+        files = _obtain(transfer, "caption_datasets.zip", {"dataset_flickr30k.json": ""})
         try:
-            for split in SPLITS:
-                paths = read_karpathy("flickr30k", split, folder).find_images().paths  # type: ignore[attr-defined]
-                images += [path.relative_to(folder).as_posix() for path in paths]
+            images, to_do = _pictures(transfer, partial(read_karpathy, "flickr30k")), []
         except FileNotFoundError:
-            images, to_do = [], _by_hand("flickr30k", folder)
+            images, to_do = [], _by_hand("flickr30k", transfer.folder)
         transfer.check_pictures(images)
-        transfer.manifest("flickr30k", {}, [captions, *images])
+        transfer.manifest("flickr30k", {}, [*files, *images])
     return to_do
 
 
@@ -142,28 +146,16 @@ def obtain_flickr8k(transfer: Transfer) -> None:
     Neither archive has a published checksum: that every photo of the three splits decodes and has its captions is
     checked.
     """
-    folder, texts = transfer.folder, (TOKENS, CROWD, EXPERTS, *LISTS.values())
+    texts = dict.fromkeys((TOKENS, CROWD, EXPERTS, *LISTS.values()), "Flickr8k_text")
     with transfer.alone():
-        _obtain(transfer, "Flickr8k_text.zip", _into("Flickr8k_text", *texts), *(f"Flickr8k_text/{n}" for n in texts))
-        photos: list[str] = []
+        files = _obtain(transfer, "Flickr8k_text.zip", texts)
         try:
-            photos = _flickr8k_photos(folder)
+            photos = _pictures(transfer, read_flickr8k)
         except FileNotFoundError:
-            transfer.source("Flickr8k_Dataset.zip", _flickr8k_photo)
-            photos = _flickr8k_photos(folder)
+            transfer.unpacked("Flickr8k_Dataset.zip", _into({"*.jpg": "Flicker8k_Dataset"}))
+            photos = _pictures(transfer, read_flickr8k)
         transfer.check_pictures(photos)
-        transfer.manifest("flickr8k", {}, [*(f"Flickr8k_text/{name}" for name in texts), *photos])
-
-
-def _flickr8k_photos(folder: Path) -> list[str]:
-    splits = [read_flickr8k(split, folder).find_images() for split in LISTS]
-    return [path.relative_to(folder).as_posix() for images in splits for path in images.paths]  # type: ignore[attr-defined]
-
-
-def _flickr8k_photo(member: str) -> str | None:
-    name = Path(member).name
-    wanted = name.endswith(".jpg") and not name.startswith("._") and "__MACOSX" not in member
-    return f"Flicker8k_Dataset/{name}" if wanted else None
+        transfer.manifest("flickr8k", {}, [*files, *photos])
 
 
 def obtain_cub(transfer: Transfer) -> list[str]:
@@ -174,7 +166,8 @@ def obtain_cub(transfer: Transfer) -> list[str]:
     """
     folder = transfer.folder
     with transfer.alone():
-        _obtain(transfer, "CUB_200_2011.tgz", _cub_member, "CUB_200_2011/images.txt")
+        if not (folder / "CUB_200_2011" / "images.txt").is_file():
+            transfer.unpacked("CUB_200_2011.tgz", _of_cub)
         there = [path for path in (folder / "CUB_200_2011").rglob("*.*") if path.is_file()]
         transfer.manifest("cub", {}, sorted(path.relative_to(folder).as_posix() for path in there))
     captions, split = _by_hand("cub", folder)
@@ -184,17 +177,17 @@ def obtain_cub(transfer: Transfer) -> list[str]:
     return [captions] * (not has_captions) + [split] * (not has_split)
 
 
+def _of_cub(member: str) -> str | None:
+    """All but the segmentations and the attributes, which are large and not needed."""
+    found = re.fullmatch(r"(?:\./)?(CUB_200_2011/(?:images/(?:.*/)?)?(?!\._)[^/]+)", member)
+    return found[1] if found else None
+
+
 def obtain_captions(transfer: Transfer) -> None:
     """The captions of COCO and Flickr30K in Karpathy's splits: `coco/` and `flickr30k/` in the folder, 37 MB once."""
     places = {"dataset_coco.json": "coco/annotations", "dataset_flickr30k.json": "flickr30k"}
-    files = [f"{place}/{name}" for name, place in places.items()]
-
-    def keep(member: str) -> str | None:
-        return _into(places.get(Path(member).name, ""), *places)(member)
-
     with transfer.alone():
-        _obtain(transfer, "caption_datasets.zip", keep, *files)
-        transfer.manifest("captions", {}, files)
+        transfer.manifest("captions", {}, _obtain(transfer, "caption_datasets.zip", places))
 
 
 def obtain_coco_5k(transfer: Transfer) -> None:
@@ -204,50 +197,44 @@ def obtain_coco_5k(transfer: Transfer) -> None:
     """
     folder = transfer.folder / "coco-5k"
     with transfer.alone():
-        raw, captions_path = folder / "testall_caps.txt", folder / "captions.txt"
-        if not captions_path.is_file():
-            transfer.source("coco_annotations.tar.gz", _into("coco-5k", raw.name))
+        raw = folder / "testall_caps.txt"
+        if not (folder / "captions.txt").is_file():
+            transfer.unpacked("coco_annotations.tar.gz", _into({raw.name: "coco-5k"}))
             captions, ids = read_lines(raw, "a caption"), coco_test_caption_ids()
             if len(captions) != len(ids):
                 raise ValueError(f"{raw}: expected {len(ids)} captions, got {len(captions)}")
-            _write_lines(folder / "image_ids.txt", coco_test_image_ids())
-            _write_lines(folder / "caption_ids.txt", ids.tolist())
-            raw.replace(captions_path)
+            for name, lines in (("image_ids.txt", coco_test_image_ids()), ("caption_ids.txt", ids.tolist())):
+                with atomic_write(folder / name) as aside:
+                    aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            raw.replace(folder / "captions.txt")
         files = ("captions.txt", "caption_ids.txt", "image_ids.txt")
         transfer.manifest("coco-5k", {}, [f"coco-5k/{name}" for name in files])
 
 
-def _obtain(transfer: Transfer, archive: str, keep: Callable[[str], str | None], *files: str) -> None:
-    """These files from an archive, unless they are there."""
+def _obtain(transfer: Transfer, archive: str, places: Mapping[str, str]) -> list[str]:
+    """Files of an archive, each into its folder, unless all are there."""
+    files = [PurePosixPath(folder, name).as_posix() for name, folder in places.items()]
     if not all((transfer.folder / name).is_file() for name in files):
-        transfer.source(archive, keep)
+        transfer.unpacked(archive, _into(places))
+    return files
 
 
-def _into(folder: str, *names: str) -> Callable[[str], str | None]:
-    """Where a member of an archive goes: those with the names into the folder, the others nowhere."""
+def _into(places: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Where members of an archive go: from their names, or patterns of names, to folders; all others nowhere."""
 
     def keep(member: str) -> str | None:
-        name = Path(member).name
-        return f"{folder}/{name}".lstrip("/") if name in names and "__MACOSX" not in member else None
+        name = PurePosixPath(member).name
+        folder = next((folder for pattern, folder in places.items() if fnmatchcase(name, pattern)), None)
+        of_macos = name.startswith("._") or "__MACOSX" in member
+        return None if folder is None or of_macos else PurePosixPath(folder, name).as_posix()
 
     return keep
 
 
-def _of_part(part: str, member: str) -> str | None:
-    return member if member.startswith(f"{part}/") else None
-
-
-def _cub_member(member: str) -> str | None:
-    """All but the segmentations and the attributes, which are large and not needed."""
-    name = member.removeprefix("./")
-    parts = name.split("/")
-    wanted = parts[0] == "CUB_200_2011" and (parts[1] == "images" or len(parts) == 2) and not parts[-1].startswith("._")
-    return name if wanted else None
-
-
-def _write_lines(path: Path, lines: list[int]) -> None:
-    with atomic_write(path) as aside:
-        aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+def _pictures(transfer: Transfer, read: Callable[[str, Path], Split]) -> list[str]:
+    """The images of all splits; FileNotFoundError if one is missing."""
+    splits = [read(split, transfer.folder).find_images() for split in SPLITS]
+    return [path.relative_to(transfer.folder).as_posix() for images in splits for path in images.paths]  # type: ignore[attr-defined]
 
 
 def _by_hand(dataset: str, folder: Path) -> list[str]:

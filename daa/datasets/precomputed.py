@@ -12,9 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import Split, data_root
-from daa.datasets.caption_files import read_caption_files, read_ids, read_lines
 from daa.datasets.feature_cache import truths_path, with_truths, write_features
+from daa.datasets.reading import Split, check_counts, data_root, read_caption_files, read_ids, read_lines
 
 _KAGGLE = "SCAN's features: https://www.kaggle.com/datasets/kuanghueilee/scan-features"
 N_COMPARED = 32
@@ -44,8 +43,7 @@ def read_precomputed(
         FileNotFoundError: naming the file that is missing.
         ValueError: if the counts of the files do not go together.
     """
-    if n_images is not None and n_images < 1:
-        raise ValueError(f"n_images: expected None or a number from 1, got {n_images}")
+    check_counts(n_images=n_images)
     folder = data_root(root, "precomputed", "{split}_caps.txt and {split}_ims.npy")
     if split == "val" and not (folder / "val_caps.txt").is_file():
         split = "dev"

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
-from daa.datasets.obtain import obtain_coco, obtain_cub, obtain_flickr30k
-from daa.datasets.sources import BY_HAND, SOURCES
-from daa.datasets.transfer import Transfer
+from daa.datasets.download import SOURCES, Transfer
+from daa.datasets.obtain import BY_HAND, obtain_coco, obtain_cub, obtain_flickr30k
 from daa.reproduce.reproduction import Reproduction
 
 

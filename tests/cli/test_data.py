@@ -26,7 +26,7 @@ def daa(monkeypatch, capsys, tmp_path, server):
     """Runs `daa data ...` in an empty folder against the server; gives exit code, stdout and stderr."""
     publish(server, monkeypatch)
     monkeypatch.setattr(resume, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr("daa.datasets.obtain._ON_DISK", 1000)
+    monkeypatch.setattr("daa.datasets.obtain.IMAGE_ON_DISK", 1000)
     monkeypatch.chdir(tmp_path)
 
     return partial(call, monkeypatch, capsys, "data")

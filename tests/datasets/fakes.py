@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from daa.datasets import cub, karpathy
-from daa.datasets.sources import SOURCES
+from daa.datasets.download import SOURCES
 
 # One image of each kind below: (part of the archive, split, COCO's id, its caption ids)
 COCO = [

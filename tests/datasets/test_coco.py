@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daa.datasets import load_corpus, load_dataset
-from daa.datasets.caption_files import read_caption_files
+from daa.datasets import DATASETS, READERS, load_corpus, load_dataset
 from daa.datasets.coco import coco_5k_corpus, coco_5k_truths
+from daa.datasets.reading import read_caption_files
 
 needs_data = pytest.mark.skipif(not os.environ.get("DAA_DATA"), reason="DAA_DATA is not set (folder with coco-5k/)")
 ECCV_DATA = Path(find_spec("eccv_caption").submodule_search_locations[0]) / "data"
@@ -253,3 +253,7 @@ def test_real_coco_images(split):
     image, _ = dataset[17]
     assert tuple(image.shape) == (3, 224, 224)
     assert 0 <= image.min() < image.max() <= 1
+
+
+def test_every_name_has_its_reader():
+    assert set(READERS) == set(DATASETS) - {"scenes"}

@@ -17,7 +17,8 @@ import pytest
 
 from daa.datasets import download, resume
 from daa.datasets.download import fetch
-from daa.datasets.folder import DownloadError, require_space
+from daa.datasets.resume import DownloadError
+from daa.files import NoSpaceError, require_space
 
 BODY = np.random.default_rng(0).bytes(1_000_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -130,7 +131,7 @@ def test_a_spoilt_part_is_replaced_once(there, server):
 def test_wrong_bytes_are_thrown_away(there, server):
     url, path = there
     server.faults["/a.bin"] = [b"y" * len(BODY), BODY + b"more"]
-    with pytest.raises(DownloadError, match=rf"a.bin: expected sha256:{SHA256} but got \w+; what came was thrown"):
+    with pytest.raises(DownloadError, match=rf"a.bin: .*: expected sha256:{SHA256} but got \w+; what came was thrown"):
         fetch(url, path, size=len(BODY), sha256=SHA256, **SOON)
     assert left_over(path) == []
     with pytest.raises(DownloadError, match=r"expected 1,000,000 bytes, the server has 1,000,004"):
@@ -213,11 +214,11 @@ def test_no_room_is_said_before_a_byte_is_written(there, monkeypatch):
     url, path = there
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 400_000))
-    with pytest.raises(DownloadError, match=r"a.bin needs 1.0 MB more, but 400.0 kB are free"):
+    with pytest.raises(NoSpaceError, match=r"a.bin needs 1.0 MB more, but 400.0 kB are free"):
         fetch(url, path, **SOON)
     assert not path.exists()
     assert (path.parent / "a.bin.part").stat().st_size == 0
-    with pytest.raises(DownloadError, match=r"the images needs 2.0 GB more, but 400.0 kB are free.*make room"):
+    with pytest.raises(NoSpaceError, match=r"the images needs 2.0 GB more, but 400.0 kB are free.*make room"):
         require_space(path.parent / "not" / "yet", 2 * 10**9, "the images")
 
 
@@ -230,7 +231,7 @@ def test_a_disk_that_fills_up_keeps_what_it_has(there, server, monkeypatch):
         if done >= 500_000:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(DownloadError, match=r"the disk is full; 500.0 kB of the file are kept, make room and the same"):
+    with pytest.raises(NoSpaceError, match=r"the disk is full; 500.0 kB of the file are kept, make room and the same"):
         fetch(url, path, progress=fill, **SOON)
     fetch(url, path, **SOON)
     assert path.read_bytes() == BODY
@@ -328,7 +329,9 @@ def test_a_server_that_drips_is_given_up(there, server, monkeypatch, drip):
     monkeypatch.setattr(resume, "SLOW_AFTER", 0.3)
     monkeypatch.setattr(resume, "CHUNK", 5)
     began = time.monotonic()
-    with pytest.raises(DownloadError, match=r"fewer than 1,000 bytes a second over 0.3 s; .*put the file at .*a.bin"):
+    with pytest.raises(
+        DownloadError, match=r"fewer than 1,000 bytes a second over 0.[34] s; .*put the file at .*a.bin"
+    ):
         fetch(url, path, timeout=0.2)
     assert time.monotonic() - began < 5
     assert ("a.bin.part" in left_over(path)) == (drip == "drip")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from daa.datasets import karpathy, load_corpus, load_dataset
-from daa.datasets.coco_annotations import coco_test_caption_ids, coco_test_image_ids
+from daa.datasets.coco import coco_test_caption_ids, coco_test_image_ids
 from tests.datasets.fakes import COCO, SIZES, TEST_IDS, coco_json, coco_name, flickr_json, instances_json, jpeg
 
 

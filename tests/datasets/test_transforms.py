@@ -8,8 +8,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from daa.corpus import CaptionCorpus
-from daa.datasets.base import ImageTextDataset
-from daa.datasets.transforms import AUGMENTATIONS, IMAGENET_MEAN, evaluation_transform
+from daa.datasets.base import AUGMENTATIONS, IMAGENET_MEAN, ImageTextDataset, evaluation_transform
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (4, 48, 64, 3), dtype=np.uint8)
 

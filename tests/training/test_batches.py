@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daa.datasets.transforms import training_transform
+from daa.datasets.base import training_transform
 from daa.training.batches import Batches, Sampler, _shifted
 from tests.training.tiny import tiny_config, tiny_data
 

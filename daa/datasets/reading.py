@@ -1,13 +1,109 @@
-"""Captions as plain text, one a line, with identifiers in files of equal length: the layout of SCAN's caption files."""
+"""What readers of data sets stand on: what they give, where files lie, lines of text, captions, pictures."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
+from torch import Tensor
 
 from daa.corpus import CaptionCorpus
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a reader gives: the captions of a split, and its images when they are asked for.
+
+    Args:
+        corpus: the captions and what is known to match.
+        find_images: gives `load_image` of `ImageTextDataset`; raises FileNotFoundError if images are missing.
+        transform: of `ImageTextDataset`, for what is no picture.
+    """
+
+    corpus: CaptionCorpus
+    find_images: Callable[[], Callable[[int], Any]]
+    transform: Callable[[Any], Tensor] | None = None
+
+
+def data_root(root: str | PathLike[str] | None, name: str, contents: str, inside: bool = True) -> Path:
+    """The folder given, or else `<name>/` under the environment variable DAA_DATA (without `inside`, that itself).
+
+    Raises:
+        FileNotFoundError: if neither is known, or there is no such folder, saying what belongs there.
+    """
+    if root is not None:
+        return Path(root)
+    data = os.environ.get("DAA_DATA")
+    if not data:
+        raise FileNotFoundError(
+            f"root: {name} needs a folder {name}/ with {contents}; "
+            f"give root, or set the environment variable DAA_DATA to the folder that holds {name}/"
+        )
+    return Path(data, name) if inside else Path(data)
+
+
+def check_counts(**options: int | None) -> None:
+    """Raises ValueError for an option, by its name, that is neither None nor a number from 1."""
+    for option, value in options.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{option}: expected None or a number from 1, got {value}")
+
+
+def first_file(folder: Path, places: Iterable[str], mend: str) -> Path:
+    """The first of some places (relative to the folder) that is a file.
+
+    Raises:
+        FileNotFoundError: naming the places and what mends it.
+    """
+    places = list(places)
+    for place in places:
+        if (folder / place).is_file():
+            return folder / place
+    others = f" (nor {', '.join(places[1:])} in that folder)" if places[1:] else ""
+    raise FileNotFoundError(f"{folder / places[0]}: no such file{others}; {mend}")
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Opens the i-th of some image files as an RGB picture."""
+
+    paths: tuple[Path, ...]
+
+    def __call__(self, i: int) -> Image.Image:
+        try:
+            with Image.open(self.paths[i]) as image:
+                return image.convert("RGB")
+        except FileNotFoundError:
+            raise
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"{self.paths[i]}: expected a picture, got {error}; download it again") from None
+
+
+def image_paths(folder: Path, names: Sequence[str], mend: str | None = None) -> list[Path]:
+    """The image files, all of them checked to exist by one listing of their folder.
+
+    Raises:
+        FileNotFoundError: naming the first that is missing, how many are, and what mends it.
+    """
+    mend = mend or "put them there, or use annotations of the images you have"
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no such folder; expected the {len(names)} images that the annotations name: {mend}"
+        )
+    present = set(os.listdir(folder))
+    missing = [name for name in names if name not in present]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder / missing[0]}: no such image; {len(missing)} of the {len(names)} images that the annotations "
+            f"name are missing: {mend}"
+        )
+    return [folder / name for name in names]
 
 
 def read_caption_files(
