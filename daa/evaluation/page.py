@@ -16,7 +16,7 @@ from daa.metrics.asp import ASP
 from daa.metrics.hits import MEAN_AVERAGE_PRECISION, MEDIAN_RANK
 from daa.names import DIRECTIONS
 from daa.page import Page
-from daa.plots.scores import DIRECTION_TITLES, match_rank_curves, score_against_relevance
+from daa.plots.ranking import DIRECTION_TITLES, match_rank_curves, score_against_relevance
 from daa.plots.style import use_style
 
 N_IMAGES, N_PAIRS_EACH = 400, 100  # of which score and relevance are plotted

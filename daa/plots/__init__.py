@@ -1,10 +1,19 @@
-"""What the book draws: every plot is a function of data, never of a model, and returns the figure it drew."""
+"""What the book draws: every plot is a function of data, never of a model, and returns the figure it drew.
+
+What cannot be drawn (nothing, lengths that differ, a name without a colour) is refused by a ValueError that names it.
+"""
 
 from daa.plots.comparison import arm_colours, arm_dots, asp_parts, group_boxes, variance_against_ambiguity
-from daa.plots.distributions import by_number_of_matches, count_histograms, found_by_rank, sorted_differences
+from daa.plots.distributions import (
+    by_number_of_matches,
+    count_histograms,
+    found_by_rank,
+    gaussian_regions,
+    radius_of_coverage,
+    sorted_differences,
+)
 from daa.plots.galleries import caption_gallery, picture_gallery, result_marks
-from daa.plots.ranking import curves_with_spread, rank_lines
-from daa.plots.regions import gaussian_regions, radius_of_coverage
+from daa.plots.ranking import curves_with_spread, match_rank_curves, rank_lines, score_against_relevance
 from daa.plots.style import BASELINE, DAA, RELEVANCE, SEQUENCE, TRUTH, use_style
 
 __all__ = [
@@ -23,10 +32,12 @@ __all__ = [
     "found_by_rank",
     "gaussian_regions",
     "group_boxes",
+    "match_rank_curves",
     "picture_gallery",
     "radius_of_coverage",
     "rank_lines",
     "result_marks",
+    "score_against_relevance",
     "sorted_differences",
     "use_style",
     "variance_against_ambiguity",

@@ -48,12 +48,6 @@ def arm_dots(
         floors: tidy, with the columns metric, truth, direction, and of rankings that ignore the query `random`, drawn
             dotted, and `floor`, the best of them, drawn dashed.
         n_columns: panels side by side; all of them by default.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if the frame has nothing for a row.
     """
     arms = list(dict.fromkeys(frame["arm"]))
     colours = arm_colours(arms)
@@ -98,18 +92,12 @@ def arm_dots(
 def variance_against_ambiguity(
     log_var: Mapping[str, Float[np.ndarray, " items"]], counts: Int[np.ndarray, " items"], counted: str
 ) -> Figure:
-    """Predicted log-variance against true ambiguity, both as quantile bands over classes of ambiguity that double.
+    """Predicted log-variance against true ambiguity: median and quartiles of each arm, over classes that double.
 
     Args:
         log_var: by arm, the mean log-variance of each item.
         counts: how many candidates each item truly fits, from 1.
         counted: label of the x axis, such as "images that the caption fits".
-
-    Returns:
-        The figure: for each arm the median, and a band from the lower to the upper quartile.
-
-    Raises:
-        ValueError: if a count is below 1, or lengths differ.
     """
     if counts.min() < 1 or any(len(values) != len(counts) for values in log_var.values()):
         raise ValueError("counts: expected one from 1 upwards for each item")
@@ -143,12 +131,6 @@ def asp_parts(
         parts: by name the colour and marker, in the order of the numbers.
         lines: by title of the panel, a level to compare with, drawn dashed; chance, 1/2, is dotted.
         y_label: what the metric is.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, or an arm has not one number a part.
     """
     if not values or any(len(row) != len(parts) for arms in values.values() for row in arms.values()):
         raise ValueError(f"values: expected {len(parts)} numbers an arm, one a part, in at least one panel")
@@ -176,12 +158,6 @@ def group_boxes(
         groups: by arm and by group the values.
         y_label: what the quantity is, with unit.
         colours: by arm.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, or a group is empty.
     """
     if not groups or not all(len(values) for named in groups.values() for values in named.values()):
         raise ValueError("groups: expected at least one arm, and values in each group")

@@ -1,7 +1,8 @@
-"""Pictures of distributions: how often something is counted, and where in a ranking it lands."""
+"""Pictures of distributions: how often something is counted, where in a ranking it lands, Gaussians in the plane."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -9,9 +10,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from daa.plots.style import BASELINE, DAA, TRUTH
+
+Cloud = tuple[Float[np.ndarray, "_ _"], Float[np.ndarray, "_ _"]]
+"""Means and standard deviations of one group, both [n, 2]; groups differ in n."""
 
 
 def count_histograms(
@@ -30,12 +35,6 @@ def count_histograms(
         y_labels: for each panel what its shares are shares of.
         colours: one for each name within a panel.
         doubling: classes that double, 1, 2, 3-4, 5-8, ..., on a logarithmic axis, instead of one class a number.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, a count is below 1, or colours or labels are missing.
     """
     if not panels or not len(panels) == len(annotated) == len(y_labels):
         raise ValueError(
@@ -78,12 +77,6 @@ def found_by_rank(
         styles: by name the colour and line style of a curve, the same in all panels.
         x_labels: for each panel what k counts.
         y_label: what the share is a share of.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, a style or a label is missing, or a curve falls or leaves [0, 1].
     """
     _check_panels(panels, x_labels)
     figure, all_axes = plt.subplots(len(panels), squeeze=False, figsize=(6.4, 3.3 * len(panels)))
@@ -115,12 +108,6 @@ def sorted_differences(
         panels: by title the difference of each query.
         y_label: the difference of what.
         better, worse: what a gain and a loss mean, for the legend.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw or a difference is not finite.
     """
     if not panels or not all(len(values) and np.isfinite(values).all() for values in panels.values()):
         raise ValueError("panels: expected at least one, and finite differences in each")
@@ -161,12 +148,6 @@ def by_number_of_matches(
         x_labels: for each panel what the matches are.
         y_label: what the quantity is.
         at_least: classes with fewer queries than this are left out.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw or no class is large enough.
     """
     _check_panels(panels, x_labels)
     figure, all_axes = plt.subplots(len(panels), squeeze=False, figsize=(6.4, 3.1 * len(panels)))
@@ -188,6 +169,66 @@ def by_number_of_matches(
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set(title=title, xlabel=x_label, ylabel=y_label)
     _legend_on_top(figure, all_axes[0, 0])
+    return figure
+
+
+def radius_of_coverage(coverage: float) -> float:
+    """How many standard deviations the ellipse reaches that holds this share of a Gaussian in the plane.
+
+        P(inside) = 1 - exp(-radius^2 / 2)
+
+    The familiar 1.96 holds 95 % of a line, and no more than 85 % of a plane.
+
+    Args:
+        coverage: in (0, 1).
+
+    >>> round(radius_of_coverage(0.95), 3)
+    2.448
+    """
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage: expected a share between 0 and 1, got {coverage}")
+    return math.sqrt(-2 * math.log1p(-coverage))
+
+
+def gaussian_regions(
+    panels: Mapping[str, Mapping[str, Cloud]], styles: Mapping[str, tuple[str, str]], *, coverage: float = 0.95
+) -> Figure:
+    """Gaussians with independent dimensions in the plane, on one scale, one panel above the other.
+
+    Each is a marker at its mean and the ellipse that holds `coverage` of its draws: half axes `radius_of_coverage`
+    times its two standard deviations. Only for embeddings that *were trained* in two dimensions; a projection of
+    more would show neither their distances nor their spreads.
+
+    Args:
+        panels: by title the groups of a panel, by name: means and standard deviations.
+        styles: by name the colour and marker of a group, the same in all panels.
+        coverage: in (0, 1).
+
+    Source: the figures of HIB (Oh et al., ICLR 2019) and PCME (Chun et al., CVPR 2021), made from 2-D embeddings.
+    """
+    if not panels or not all(panels.values()):
+        raise ValueError("panels: expected at least one, each with at least one group")
+    radius, border = radius_of_coverage(coverage), 0.0
+    figure, all_axes = plt.subplots(len(panels), squeeze=False, figsize=(6.4, 0.6 + 4.6 * len(panels)))
+    for axes, (title, groups) in zip(all_axes[:, 0], panels.items(), strict=True):
+        for name, (mean, std) in groups.items():
+            if name not in styles:
+                raise ValueError(f"styles: expected one for {name}, got {', '.join(styles)}")
+            if mean.shape[1:] != (2,) or std.shape != mean.shape:
+                raise ValueError(f"{name}: expected means and stds [n, 2], got {mean.shape} and {std.shape}")
+            if not np.isfinite(mean).all() or not (np.isfinite(std) & (std > 0)).all():
+                raise ValueError(f"{name}: expected finite means and finite standard deviations above 0")
+            colour, marker = styles[name]
+            for centre, one in zip(mean, std, strict=True):
+                width, height = 2 * radius * one
+                axes.add_patch(Ellipse(centre, width, height, facecolor=colour, alpha=0.08, linewidth=0))
+                axes.add_patch(Ellipse(centre, width, height, edgecolor=colour, fill=False, linewidth=1.3))
+            axes.plot(*mean.T, marker, color=colour, markersize=6, linestyle="none", label=name)
+            border = max(border, float((np.abs(mean) + radius * std).max()))
+        axes.set(title=title, xlabel="first dimension", ylabel="second dimension")
+    for axes in all_axes[:, 0]:
+        axes.set(xlim=(-1.04 * border, 1.04 * border), ylim=(-1.04 * border, 1.04 * border), aspect="equal")
+    _legend_on_top(figure, all_axes[0, 0], 2)
     return figure
 
 
@@ -218,10 +259,10 @@ def _doubling_axis(axes: Axes, edges: np.ndarray) -> None:
     axes.set_xticklabels([str(tick) for tick in ticks])
 
 
-def _legend_on_top(figure: Figure, axes: Axes) -> None:
-    """The names of one panel above all panels, at most three in a row."""
+def _legend_on_top(figure: Figure, axes: Axes, most: int = 3) -> None:
+    """The names of one panel above all panels, at most so many in a row."""
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=min(3, len(names)), columnspacing=1.4)
+    figure.legend(handles, names, loc="outside upper center", ncols=min(most, len(names)), columnspacing=1.4)
 
 
 def _check_panels(panels: Mapping, x_labels: Sequence[str]) -> None:

@@ -51,12 +51,6 @@ def caption_gallery(
         marks: for each caption a key of `MARKS`, or `""` for a line without a mark (a heading).
         titles: a line above each row; none by default.
         wrap: characters in a line of text.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, the lengths differ, or a mark is unknown.
     """
     _check(pictures, captions, marks, titles)
     texts = [[textwrap.wrap(caption, wrap) for caption in row] for row in captions]
@@ -90,12 +84,6 @@ def picture_gallery(
         pictures: for each row its pictures, best first.
         marks: for each picture a key of `MARKS`, or `""` for one without a frame.
         wrap: characters in a line of text.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: if there is nothing to draw, the lengths differ, or a mark is unknown.
     """
     _check(titles, pictures, marks, ())
     n_columns = max(len(row) for row in pictures)
