@@ -10,10 +10,9 @@ from pathlib import Path
 from rich.progress import track
 
 from daa.files import provenance, write_json
+from daa.reproduce import load_tables
 from daa.reproduce.cost import GPUS, make_plan
-from daa.reproduce.needs import needed_by
-from daa.reproduce.reproduction import full_size
-from daa.reproduce.tables import load_tables
+from daa.reproduce.reproduction import full_size, needed_by
 
 OUT = Path(__file__).resolve().parent.parent / "results" / "reproduction-plans.json"
 

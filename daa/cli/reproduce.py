@@ -16,9 +16,8 @@ from daa.cli.console import show, takes
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from daa.reproduce.protocol import Cell
+    from daa.reproduce import Cell, Row, Table
     from daa.reproduce.reproduction import Reproduction
-    from daa.reproduce.tables import Row, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,7 @@ def reproduce(asked: Asked) -> None:
         daa reproduce table1 --row "PCME-bert + DAA" --small
     """
     from daa.files import check_writable
-    from daa.reproduce.tables import find_table
+    from daa.reproduce import find_table
 
     table = find_table(asked.table)
     if asked.row is None:
@@ -120,8 +119,7 @@ def _full(asked: Asked, say: Callable[[str], None], table: Table, row: Row, out:
     import torch
 
     from daa.reproduce.cost import make_plan
-    from daa.reproduce.needs import needed_by, needed_lines, obtain
-    from daa.reproduce.reproduction import full_size
+    from daa.reproduce.reproduction import full_size, needed_by, needed_lines, obtain
 
     root = asked.root or os.environ.get("DAA_DATA")
     if not (asked.dry_run or root):

@@ -23,19 +23,12 @@ from daa.training.stages import stages
 
 
 class SplitSizes(NamedTuple):
-    """What is known of a data set before it is downloaded.
-
-    Args:
-        images, captions: of the training split.
-        words: of its vocabulary, as far as a model learns words.
-        words_per_caption: their mean number.
-        test_images, test_captions: of the test split.
-    """
+    """What is known of a data set before it is downloaded; but for the last two, of its training split."""
 
     images: int
     captions: int
-    words: int
-    words_per_caption: int
+    words: int  # of the vocabulary
+    words_per_caption: int  # on average
     test_images: int
     test_captions: int
 
@@ -77,44 +70,26 @@ PAIRED, BLOCK = 10, 1 << 20  # images and captions of which the pairs are counte
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage of a run.
-
-    Args:
-        epochs: in it.
-        steps: in it.
-        trained: parameters that change.
-        flops: operations a step, forward and backward.
-        kept: bytes a step keeps for its backward pass, in float32.
-        state: bytes of weights, gradients and the optimizer's moments.
-    """
+    """One stage of a run."""
 
     epochs: int
     steps: int
-    trained: int
-    flops: float
-    kept: float
-    state: int
+    trained: int  # parameters that change
+    flops: float  # operations a step, forward and backward
+    kept: float  # bytes that a step keeps for its backward pass, in float32
+    state: int  # bytes of weights, gradients and the optimizer's moments
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run takes.
+    """What a run takes."""
 
-    Args:
-        parameters: of the model.
-        stages: one or two.
-        scoring_flops: operations to score all pairs of the test split.
-        relevance: bytes of the training captions' relevance in memory; 0 if no loss asks for it.
-        precision: of the configuration.
-        batch: pairs a batch.
-    """
-
-    parameters: int
+    parameters: int  # of the model
     stages: tuple[StagePlan, ...]
-    scoring_flops: float
-    relevance: int
+    scoring_flops: float  # operations to score all pairs of the test split
+    relevance: int  # bytes of the training captions' relevance in memory; 0 if no loss asks for it
     precision: str
-    batch: int
+    batch: int  # pairs a batch
 
     @property
     def flops(self) -> float:
@@ -154,13 +129,12 @@ class Plan:
                 f"  relevance of the training captions: about {decimal(self.relevance)} of main memory, sparse"
             )
         for gpu in GPUS:
-            fits = (
-                "" if self.memory < gpu.memory else f"; does not fit its {decimal(int(gpu.memory))}, set train.chunks"
-            )
             lines.append(
                 f"  {gpu.name}: {self.hours(gpu):,.1f} hours = {self.flops / 1e18:.2f} EFLOP at an assumed "
-                f"{self.rate(gpu) / 1e12:g} TFLOP/s ({gpu.why}){fits}"
+                f"{self.rate(gpu) / 1e12:g} TFLOP/s ({gpu.why})"
             )
+            if self.memory >= gpu.memory:
+                lines[-1] += f"; does not fit its {decimal(int(gpu.memory))}, set train.chunks"
         if self.scoring_flops > 1e15:
             lines.append(f"  scoring the test split: {self.scoring_flops / 1e15:.1f} PFLOP more")
         return lines
@@ -176,11 +150,8 @@ def make_plan(config: Config, protocol: str) -> Plan:
     The model is built on the device "meta", where tensors have shapes and no numbers, and images go through it there as
     one whole batch. Captions and pairs, of which the code looks at the numbers of words, are counted on a few, on the
     CPU with weights that are all 0, and multiplied. Counted are matrix products and convolutions of the encoders and of
-    the similarity; losses see a batch of scores or samples and are small beside them.
-
-    Args:
-        config: of the run.
-        protocol: of its table, which says the size of the data set.
+    the similarity; losses see a batch of scores or samples and are small beside them. The protocol says the size of the
+    data set.
     """
     sizes, train, image_options = SIZES[protocol], config.train, config.encoders.image_options
     by_image = train.sampling == "image"
@@ -233,9 +204,6 @@ def count(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Float[np.ndarr
 
     On tensors of the device "meta", which have shapes and no numbers, nothing is computed. Under `torch.no_grad` there
     is no backward pass, and nothing is kept.
-
-    Args:
-        module: called with the further arguments.
 
     Returns:
         Operations of matrix products and convolutions, a multiplication and an addition counted as two; and bytes that

@@ -11,9 +11,8 @@ import torch
 from daa.corpus import CaptionCorpus
 from daa.datasets.feature_cache import write_features
 from daa.encoders.image import ConvSmall
-from daa.reproduce.protocol import FOLDS
+from daa.reproduce import FOLDS, Row, Table
 from daa.reproduce.reproduction import Reproduction
-from daa.reproduce.tables import Row, Table
 from daa.training.config import Config, DataConfig, load_config
 from daa.training.data import load_split
 from daa.training.features import FeatureBlocks

@@ -30,9 +30,8 @@ from daa.datasets.obtain import (
 from daa.datasets.reading import ImageFiles
 from daa.datasets.resume import DownloadError
 from daa.files import NoSpaceError
-from daa.reproduce.needs import obtain
-from daa.reproduce.reproduction import full_size
-from daa.reproduce.tables import find_table
+from daa.reproduce import find_table
+from daa.reproduce.reproduction import full_size, obtain
 from daa.training.data import load_split
 from tests.datasets.fakes import (
     COCO,

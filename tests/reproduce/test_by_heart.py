@@ -10,8 +10,8 @@ import pytest
 
 from daa.encoders.embed import score_dataset
 from daa.metrics import recall_at_k
+from daa.reproduce import load_tables, slug
 from daa.reproduce.small import smaller
-from daa.reproduce.tables import load_tables, slug
 from daa.similarity import ensemble
 from daa.training.config import Config, load_config
 from daa.training.stages import build_optimizer

@@ -10,10 +10,9 @@ from torch import nn
 
 from daa.encoders.pretrained import without_pretrained
 from daa.encoders.vocabulary import Vocabulary
+from daa.reproduce import load_tables
 from daa.reproduce.cost import GPUS, SIZES, Plan, StagePlan, count, make_plan
-from daa.reproduce.needs import needed_by
-from daa.reproduce.reproduction import full_size
-from daa.reproduce.tables import load_tables
+from daa.reproduce.reproduction import full_size, needed_by
 from daa.training.config import Config
 from daa.training.data import new_model
 

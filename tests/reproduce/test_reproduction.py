@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import daa.reproduce.protocol
+import daa.reproduce.reproduction
 from daa.corpus import CaptionCorpus
 from daa.datasets import load_corpus
 from daa.distribution import configs_folder
 from daa.metrics import average_semantic_precision, plausible_match_r_precision, recall_at_k
 from daa.relevance import TfidfRelevance
-from daa.reproduce.protocol import cells, evaluate_by, with_coco_labels
-from daa.reproduce.reproduction import ours_line, read_records, reproduce
+from daa.reproduce import cells, find_table, load_tables, slug
+from daa.reproduce.reproduction import evaluate_by, ours_line, read_records, reproduce, with_coco_labels
 from daa.reproduce.small import small_size
-from daa.reproduce.tables import find_table, load_tables, slug
 from daa.training.config import load_config
 from daa.training.run import read_log, read_record
 from daa.training.stages import rate, stages
@@ -145,7 +144,7 @@ def test_the_protocol_of_coco_is_that_of_the_literature() -> None:
 def test_labels_for_pmrp_come_from_coco_if_it_has_the_same_captions(monkeypatch: pytest.MonkeyPatch) -> None:
     coco = CaptionCorpus(["A dog, running.", "A cat"], [0, 1], labels=np.eye(2, dtype=bool), label_names=["dog", "cat"])
     scan = CaptionCorpus(["a dog , running .", "a cat ."], [0, 1])
-    monkeypatch.setattr(daa.reproduce.protocol, "load_corpus", lambda *arguments, **options: coco)
+    monkeypatch.setattr(daa.reproduce.reproduction, "load_corpus", lambda *arguments, **options: coco)
     labels = with_coco_labels(scan, "data").labels
     assert labels is not None
     assert labels.tolist() == [[True, False], [False, True]]
