@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from daa.corpus import CaptionCorpus
 from daa.datasets.scenes import draw_scene
-from daa.page import Page
+from daa.evaluation.page import Page
 from daa.plots import (
     arm_dots,
     caption_gallery,

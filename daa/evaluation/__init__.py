@@ -1,8 +1,7 @@
 """Scores and a corpus in, a report of every metric out."""
 
-from daa.evaluation.comparison import Comparison, compare
 from daa.evaluation.evaluate import evaluate
-from daa.evaluation.report import Report
+from daa.evaluation.report import Comparison, Report, compare
 from daa.evaluation.tables import Measurement
 from daa.similarity.matrices import EmbeddingScores, EnsembleScores
 

@@ -12,7 +12,7 @@ import numpy as np
 from daa.corpus import CaptionCorpus, Truth
 from daa.evaluation.floors import Floors, blind_rankings, floors_of, halves_of, with_floors
 from daa.evaluation.report import Report
-from daa.evaluation.sampling import describe_sample, draw_queries, standard_error
+from daa.evaluation.statistics import describe_sample, draw_queries, standard_error
 from daa.evaluation.tables import Measurement
 from daa.evaluation.tasks import runner_on
 from daa.evaluation.workers import Workers, open_workers
@@ -69,7 +69,7 @@ def evaluate(
         progress: called with the number of queries just done.
         queries: estimate every number from so many queries a direction, drawn at random without replacement (images for
             i2t and, independently, captions for t2i), each ranked against all candidates. Every number then comes with
-            its standard error (see `daa.evaluation.sampling`). A direction without more queries than that is exact.
+            its standard error (see `daa.evaluation.statistics`). A direction without more queries than that is exact.
         seed: of the random queries.
         workers: what computes blocks of queries, with the same results: by default this process; a number of processes,
             started for this evaluation; or a `concurrent.futures.Executor`, such as a Dask client's `get_executor()`,

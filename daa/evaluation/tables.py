@@ -44,7 +44,7 @@ class Measurement(NamedTuple):
 
     `gallery` is `"all"` or the folds averaged over, `chance` what a random ranking gets where that is known,
     `n_queries` how many queries had a value, `low` and `high` a confidence interval if one was asked for,
-    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.sampling`). If floors were
+    `standard_error` that of an estimate from a sample of queries (see `daa.evaluation.statistics`). If floors were
     measured, `random`, `mean_prior` and `best_blind` are what rankings that ignore the query get, and `blind_at_most`
     is what none of them exceeds (see `daa.evaluation.floors`).
     """

@@ -1,13 +1,15 @@
-"""The HTML page of an evaluation, and the examples on it."""
+"""HTML pages: one by hand, and that of an evaluation with its examples."""
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from daa.corpus import CaptionCorpus
 from daa.evaluation import EmbeddingScores, compare, evaluate
-from daa.evaluation.page import best_and_worst, evaluation_page
+from daa.evaluation.page import Page, best_and_worst, evaluation_page
 from daa.matrix import as_matrix
 from daa.metrics import recall_at_k
 
@@ -58,3 +60,22 @@ def test_a_page_without_relevance_shows_examples_by_average_precision(systems):
     html = evaluation_page(report, systems[:1], CORPUS, {}).html()
     assert "AP@R against annotated" in html
     assert html.count("<img") == 1
+
+
+def test_a_page_is_one_file_with_everything_escaped(tmp_path):
+    page = Page("<b>title</b>")
+    page.text("a & b <script>", heading="<i>")
+    page.table(pd.DataFrame({"<x>": ["<script>alert(1)</script>"]}))
+    page.definitions({"<term>": "<u>what it means</u>"})
+    figure = plt.figure()
+    page.figure(figure, alt='"quoted" <alt>', caption="<caption>")
+    page.write(tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert "<script" not in html
+    assert "<i>" not in html
+    assert "<dt>&lt;term&gt;</dt><dd>&lt;u&gt;what it means&lt;/u&gt;</dd>" in html
+    assert 'alt="&#34;quoted&#34; &lt;alt&gt;"' in html
+    assert "&lt;caption&gt;" in html
+    assert "data:image/png;base64," in html
+    assert "http" not in html
+    assert not plt.fignum_exists(figure.number)

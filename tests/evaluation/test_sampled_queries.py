@@ -9,7 +9,7 @@ import pytest
 from daa.corpus import CaptionCorpus
 from daa.evaluation import EmbeddingScores, Report, compare, evaluate
 from daa.evaluation.evaluate import summarize
-from daa.evaluation.sampling import draw_queries, standard_error
+from daa.evaluation.statistics import draw_queries, standard_error
 from daa.matrix import Matrix
 from daa.relevance import CiderRelevance, matrices
 
